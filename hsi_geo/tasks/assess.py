@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -270,42 +270,56 @@ def _strata_of(
     reporter: Reporter,
 ) -> tuple[IntArray, dict[str, int]]:
     """Stratum of each sampled pixel, and the number of pixels of each stratum by its name."""
-    drawn = read_drawn_strata(labelled) if strata is None and design == "stratified" else None
-    if drawn is not None:
-        _report_drawn(drawn, labelled, sample, counts, reporter)
-        return drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
+    # A sample of less land says nothing of the rest, whatever the design, and whoever names the strata.
+    in_file = design == "stratified" and strata is None
+    drawn = read_drawn_strata(labelled, needs_all=in_file)
     if strata is None:
-        return own_strata(sample, counts), dict(counts)
+        if drawn is not None:
+            _require_drawn_from(drawn, labelled, [counts])
+            _warn_of_empty_places(drawn, sample, design, reporter)
+        if drawn is None or not in_file:
+            return own_strata(sample, counts), dict(counts)
+        reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
+        return drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
     drawn_from = read_map(strata).without_rejected()
     _log_zero_class("strata", drawn_from, reporter)
     sizes = drawn_from.class_counts()
     require_same_land(opened, counts, drawn_from, sizes)
+    if drawn is not None:
+        _require_drawn_from(drawn, labelled, [counts, sizes])
+        _warn_of_empty_places(drawn, sample, design, reporter)
     came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
     # Sampled pixels are those of the map, which may be smaller or larger than those of the strata.
     ratio = abs(drawn_from.grid.transform.determinant / opened.grid.transform.determinant)
     return came_from, {name: max(1, round(ratio * size)) for name, size in sizes.items()}
 
 
-def _report_drawn(
-    drawn: DrawnStrata,
-    labelled: Shots,
-    sample: Sample,
-    counts: Mapping[str, int],
-    reporter: Reporter,
+def _require_drawn_from(
+    drawn: DrawnStrata, labelled: Shots, maps: Sequence[Mapping[str, int]]
 ) -> None:
-    """Say what is known from the file of a sample: its strata, and places that nobody visited."""
-    total, there = sum(drawn.sizes.values()), sum(counts.values())
-    if abs(total - there) > SAME_LAND * there:
+    """Refuse a sample whose file says that it was drawn from more or less land than the map's, or than that of the strata.
+
+    Raises:
+        MapError: If its number of pixels is that of none of the maps, given by class.
+    """
+    total, there = sum(drawn.sizes.values()), [sum(counts.values()) for counts in maps]
+    if all(abs(total - pixels) > SAME_LAND * pixels for pixels in there):
         raise MapError(
-            f"the sample '{labelled.source}' was drawn from {total:,} pixels, and the map has {there:,} with a class",
+            f"the sample '{labelled.source}' was drawn from {total:,} pixels, and the map has {there[0]:,} with a class",
             hint="assess the map that the sample was drawn from, or another one of the same pixels and land",
         )
-    reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
+
+
+def _warn_of_empty_places(
+    drawn: DrawnStrata, sample: Sample, design: Design, reporter: Reporter
+) -> None:
+    """Warn of places of a sample that nobody visited."""
     empty = drawn.places - len(np.unique(sample.features))
-    if empty:
+    if empty > 0:
+        others = "the others of their stratum" if design == "stratified" else "the others"
         reporter.warning(
             f"{empty} of {drawn.places} places of the sample have no class that counts: the result is right only if they are "
-            "like the others of their stratum"
+            f"like {others}"
         )
 
 

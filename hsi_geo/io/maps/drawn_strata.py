@@ -64,18 +64,19 @@ class DrawnStrata:
         return np.array([index_of[name] for name in names], np.int64)
 
 
-def read_drawn_strata(labelled: Shots) -> DrawnStrata | None:
+def read_drawn_strata(labelled: Shots, *, needs_all: bool = True) -> DrawnStrata | None:
     """Read how a sample was drawn.
 
     Args:
         labelled: Reference that was read from one file, or from several: the places of several people, or
             several samples of one map.
+        needs_all: Whether all places with a class need a stratum, once some have one.
 
     Returns:
-        The strata of all files; None if no file holds them.
+        The strata of all files; None if no file holds them, or if some places lack them and ``needs_all`` is False.
 
     Raises:
-        ShotsError: If some places or files lack them, or they contradict each other.
+        ShotsError: If some places or files lack them and all need them, or they contradict each other.
     """
     parts = labelled.parts or (labelled,)
     read = [_read_part(part) for part in parts]
@@ -83,6 +84,8 @@ def read_drawn_strata(labelled: Shots) -> DrawnStrata | None:
     if not frames:
         return None
     lacking = [part.source for part, frame in zip(parts, read, strict=True) if frame is None]
+    if not needs_all and (lacking or any(map(_lacks_some, parts, frames))):
+        return None
     if lacking:
         known = next(part for part, frame in zip(parts, read, strict=True) if frame is not None)
         raise ShotsError(
@@ -168,13 +171,22 @@ def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
 
 def _strata_of_labels(part: Shots, frame: gpd.GeoDataFrame) -> dict[int, str]:
     """Stratum by the id of each feature that has a class."""
-    labels = frame.loc[frame.index.isin(part.frame["feature_id"])]
-    if labels[[STRATUM, STRATUM_PX]].isna().any().any():
+    if _lacks_some(part, frame):
         raise ShotsError(
             f"some places of '{part.source}' have a class and no {STRATUM}",
             hint="leave out places that were not drawn with the others, or leave out --design",
         )
-    return {int(id): str(name) for id, name in labels[STRATUM].items()}
+    return {int(id): str(name) for id, name in _labels(part, frame)[STRATUM].items()}
+
+
+def _lacks_some(part: Shots, frame: gpd.GeoDataFrame) -> bool:
+    """Whether some features that have a class have no stratum."""
+    return bool(_labels(part, frame)[[STRATUM, STRATUM_PX]].isna().any().any())
+
+
+def _labels(part: Shots, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Features that have a class."""
+    return frame.loc[frame.index.isin(part.frame["feature_id"])]
 
 
 def _sizes(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> dict[str, int]:

@@ -12,7 +12,7 @@ import shapely
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 
 from hsi_geo import assess, compare, sample, zones
-from hsi_geo.errors import OptionError, ShotsError
+from hsi_geo.errors import MapError, OptionError, ShotsError
 from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
 
 Frame = Any  # a GeoDataFrame
@@ -146,3 +146,59 @@ def test_zones_refuse_strata_of_another_design(class_map: Path, tmp_path: Path) 
             class_map, tmp_path / "z.gpkg", tmp_path / "z.csv", reference=reference, design="simple",
             strata=class_map,
         )  # fmt: skip
+
+
+#: What says how the places were drawn: own classes, those of a part of the map, or those of the whole map.
+LESS_LAND = [("simple", {}), ("stratified", {}), ("stratified", {"strata": "whole.tif"})]
+
+
+@pytest.mark.parametrize(("design", "more"), LESS_LAND, ids=["simple", "in strata", "strata given"])
+@pytest.mark.parametrize("command", ["assess", "zones"])
+def test_a_sample_of_a_part_is_none_of_the_whole(
+    tmp_path: Path, command: str, design: Any, more: dict[str, str]
+) -> None:
+    """Drawn from the upper 20 of 37 rows: it says nothing of the land below."""
+    part = write_class_map(tmp_path, damaged()[:20], name="part.tif")
+    whole = write_class_map(tmp_path, damaged(), name="whole.tif")
+    (reference,) = in_one_file(drawn(part, tmp_path, design=design, count=90), tmp_path)
+    box = shapely.box(*GRID @ (0, 37), *GRID @ (53, 0))
+    gpd.GeoDataFrame({"zone": ["a"]}, geometry=[box], crs="EPSG:32633").to_file(tmp_path / "z.gpkg")
+
+    def call(path: Path, more: dict[str, Any]) -> Any:
+        if command == "assess":
+            return assess(path, reference, design=design, **more)
+        out = tmp_path / f"{path.stem}.csv"
+        return zones(path, tmp_path / "z.gpkg", out, reference=reference, design=design, **more)
+
+    with pytest.raises(MapError, match=r"was drawn from 1,040 pixels, and the map has 1,941 with"):
+        call(whole, {key: tmp_path / name for key, name in more.items()})
+    call(part, dict.fromkeys(more, part))
+
+
+def test_compare_refuses_a_simple_sample_of_a_part(tmp_path: Path) -> None:
+    part = write_class_map(tmp_path, damaged()[:20], name="part.tif")
+    frame = drawn(part, tmp_path, design="simple", count=90)
+    reference = in_one_file(
+        frame.assign(**{OLD_FIELD: frame["class"], NEW_FIELD: frame["class"]}), tmp_path
+    )[0]
+    old = write_class_map(tmp_path, damaged(), name="old.tif")
+    new = write_class_map(tmp_path, damaged(0.3, seed=8), name="new.tif")
+    with pytest.raises(MapError, match="was drawn from 1,040 pixels"):
+        compare(old, new, out=tmp_path / "c.tif", reference=reference, design="simple")
+
+
+def test_a_simple_sample_beside_points_that_say_nothing(class_map: Path, tmp_path: Path) -> None:
+    """Two simple samples of one map, of which only one says from how many pixels, are one."""
+    frame = drawn(class_map, tmp_path, design="simple", count=90)
+    found = assess(class_map, beside_others(frame, tmp_path), design="simple")
+    assert found.oa.value > 0
+
+
+def test_places_of_a_simple_sample_that_nobody_visited_are_counted(
+    class_map: Path, tmp_path: Path, recorder: Any
+) -> None:
+    frame = drawn(class_map, tmp_path, design="simple", count=90)
+    frame.loc[frame.index[:25], "class"] = None
+    (reference,) = in_one_file(frame, tmp_path)
+    assess(class_map, reference, design="simple", reporter=recorder)
+    assert [text for text in recorder.warnings if "25 of 90 places of the sample have no" in text]
