@@ -209,6 +209,7 @@ def _warp(
                 src_nodata=nodata,
                 dst_nodata=nodata,
                 resampling=Resampling.nearest,
+                tolerance=0,  # the nearest pixel itself: GDAL otherwise errs by up to an eighth of a pixel
             )
         source.unlink()
     return drafts[0][0], drafts[1][0] if len(drafts) > 1 else None
