@@ -23,13 +23,16 @@ from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
 from hsi_geo.io.maps.writer import writing
 from hsi_geo.tiling import Grid, Window, blocks
 
+#: Number of pixels that a map rejects and that are not compared; classes of two maps have fewer numbers.
+REJECTED = 2**16 - 1
+
 
 @dataclass(frozen=True, eq=False)
 class DatedMap:
     """A map of one date, with its classes.
 
     Attributes:
-        opened: The map.
+        opened: The map, with its rejected pixels.
         classes: Classes of the map, maybe some that no pixel has. Rejected pixels have one only if they are compared.
         rejected_names: Names of the rejected classes among them.
         rejected: Number of pixels that the map rejects: unlike any shot, or too uncertain.
@@ -59,15 +62,14 @@ def open_dated(
     counts = opened.counts()
     left_out = {c.id for c in opened.rejected}
     names = tuple(c.name for c in opened.rejected) if with_rejected else ()
-    if not with_rejected:
-        opened = opened.without_rejected()
+    compared = opened if with_rejected else opened.without_rejected()
     if not counts.keys() - left_out:
         raise MapError(
             f"map '{opened.path}' has no pixel with a class", hint="give a map with classes"
         )
     # Classes without a pixel as well, so that the number of a class of our maps is its id.
-    values = {*opened.names, *counts} - (set() if with_rejected else left_out)
-    classes = tuple(read_legend(opened, values).values())
+    values = {*compared.names, *counts} - (set() if with_rejected else left_out)
+    classes = tuple(read_legend(compared, values).values())
     rejected = sum(count for value, count in counts.items() if value in left_out)
     return DatedMap(opened, classes, names, rejected, find_confidence(opened, warn))
 
@@ -91,7 +93,7 @@ class Layer:
     warped: tuple[Path, Path | None] | None = None
 
     def classes(self, window: Window) -> IntArray:
-        """(height, width) number of the class of each pixel of a window, 0 for none."""
+        """(height, width) number of the class of each pixel of a window, 0 for none, `REJECTED` where it is not compared."""
         if self.warped is not None:
             return _read(self.warped[0], window).astype(np.int64)
         return numbered(self.dated.opened.read(self._own(window)), self.numbers)
@@ -145,7 +147,7 @@ def on_one_grid(
         MapError: If the maps do not overlap, or their pixels differ and ``resample`` is False.
     """
     number_of = {name: number for number, name in enumerate(names, start=1)}
-    numbers = [{c.id: number_of[c.name] for c in one.classes} for one in (old, new)]
+    numbers = [_numbers(one, number_of) for one in (old, new)]
     own, theirs = old.opened.grid, new.opened.grid
     offset = lattice_offset(own, theirs)
     if offset is None and (own.frame is not None or theirs.frame is not None):
@@ -177,6 +179,12 @@ def on_one_grid(
         Layer(old, numbers[0], shared.row, shared.col),
         Layer(new, numbers[1], shared.row - row, shared.col - col),
     )
+
+
+def _numbers(dated: DatedMap, number_of: Mapping[str, int]) -> dict[int, int]:
+    """Number of each class by its value in the map."""
+    found = dict.fromkeys((c.id for c in dated.opened.rejected), REJECTED)
+    return found | {c.id: number_of[c.name] for c in dated.classes}
 
 
 def _warp(

@@ -12,7 +12,7 @@ from hsi_geo.io.maps.areas import row_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX
 from hsi_geo.io.maps.writer import NO_PERCENT
 from hsi_geo.tasks.change.change_classes import ChangeClasses
-from hsi_geo.tasks.change.common_grid import Layer
+from hsi_geo.tasks.change.common_grid import REJECTED, Layer
 from hsi_geo.tiling import Grid, Window, blocks
 
 
@@ -24,7 +24,7 @@ class ChangeMatrix:
         pixels: (K, K) number of pixels; rows are classes of the old map, columns those of the new one.
         hectares: (K, K) area; None if the CRS does not define it.
         percent: (K, K) mean confidence, NaN where there is no pixel; None without the confidence of both maps.
-        uncompared: Number of pixels that have a class in one map only.
+        uncompared: Number of pixels that have a class in one map only, without those that the other rejects.
         is_land: (K,) False for rejected classes.
     """
 
@@ -59,7 +59,7 @@ class ChangeBlock:
         ids: (height, width) ids of pairs, 0 where one map has no class.
         percent: (height, width) confidence of both classes together, `NO_PERCENT` where it is unknown; None without the
             confidence of both maps.
-        uncompared: Number of pixels that have a class in one map only.
+        uncompared: Number of pixels that have a class in one map only, without those that the other rejects.
     """
 
     window: Window
@@ -88,13 +88,15 @@ def change_blocks(
     both = old.dated.confidence is not None and new.dated.confidence is not None
     for window in blocks(grid.height, grid.width, STRIP_PX, grid.width):
         before, after = old.classes(window), new.classes(window)
-        ids = classes.ids(before, after)
+        known = (before != REJECTED) & (after != REJECTED)
+        ids = np.where(known, classes.ids(before, after), 0)
         percent = None
         if both:
             product = old.percent(window) * new.percent(window) / 100
-            known = (ids > 0) & np.isfinite(product)
-            percent = np.where(known, np.rint(np.where(known, product, 0)), NO_PERCENT)
-        yield ChangeBlock(window, ids, percent, int(((before > 0) != (after > 0)).sum()))
+            is_sure = (ids > 0) & np.isfinite(product)
+            percent = np.where(is_sure, np.rint(np.where(is_sure, product, 0)), NO_PERCENT)
+        one_only = known & ((before > 0) != (after > 0))
+        yield ChangeBlock(window, ids, percent, int(one_only.sum()))
 
 
 def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) -> ChangeMatrix:
