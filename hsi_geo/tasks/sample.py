@@ -23,6 +23,7 @@ from hsi_geo.io.maps.record import mixed_file_warnings, read_record
 from hsi_geo.io.maps.sample_points import DrawnPlaces, form_style, sample_frame, write_sample
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, default_reporter
+from hsi_geo.tasks.assessment.area_estimates import FEWEST
 from hsi_geo.tasks.assessment.results import Design
 from hsi_geo.tasks.assessment.sample_size import accuracy_variance, allocate, needed_places
 from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
@@ -148,16 +149,15 @@ def sample(
         reporter.warning(text)
     plan = _plan(opened, design, least, expected, reporter)
     total = sum(plan.pixels)
-    asked = count
+    asked, fewest = count, least if design == "stratified" else FEWEST
     if count is None:
-        shares = [pixels / total for pixels in plan.pixels]
         target = 0.02 if target_se is None else target_se
-        count = needed_places(shares, plan.expected, target, total)
+        count = needed_places(plan.pixels, plan.expected, target, fewest)
     if count > total:
         raise OptionError(
             f"{count} places were asked for, and the map has {total} pixels", hint="ask for fewer"
         )
-    drawn = allocate(plan.pixels, count, least if design == "stratified" else 0)
+    drawn = allocate(plan.pixels, count, fewest)
     if asked is not None and sum(drawn) > asked:
         what = f"{asked} places are too few for at least {least} in each of {len(drawn)} strata"
         if is_given:
@@ -191,7 +191,7 @@ def _require_options(
         raise OptionError(
             "--target-se and --count were both given", hint="give one of them: each gives the other"
         )
-    if (count is not None and count < 2) or least < 2:
+    if (count is not None and count < FEWEST) or least < FEWEST:
         raise OptionError(
             "fewer than two places were asked for, and a standard error takes two",
             hint="ask for two or more",
@@ -228,7 +228,7 @@ def _plan(
     else:
         ordered = sorted(by_name, key=lambda name: (by_name[name], name))
         small = [name for name in ordered if by_name[name] < least]
-        if small and sum(by_name[name] for name in small) < 2:
+        if small and sum(by_name[name] for name in small) < FEWEST:
             small = ordered[:2]
         if len(small) > 1:
             stratum_of_name |= dict.fromkeys(

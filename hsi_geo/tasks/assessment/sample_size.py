@@ -6,6 +6,7 @@ Cochran 1977, Sampling Techniques, sections 4.6 and 5.5; Olofsson et al. 2014 (R
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 
@@ -19,29 +20,38 @@ _STEPS = 60
 
 
 def needed_places(
-    weights: Sequence[float], accuracies: Sequence[float], target_se: float, pixels: int
+    sizes: Sequence[int], accuracies: Sequence[float], target_se: float, least: int
 ) -> int:
-    """Number of places for a wanted standard error of the overall accuracy (Cochran 1977, eq. 5.25).
+    """Fewest places for a wanted standard error of the overall accuracy, spread over the strata as `allocate` does.
+
+    Formulas for the best allocation (Cochran 1977, eq. 5.25) give fewer: strata of low accuracy would need a larger
+    share of the places.
 
     Args:
-        weights: (H,) share of the map of each stratum; they sum to 1. One stratum is a simple random sample.
+        sizes: (H,) number of pixels of each stratum. One stratum is a simple random sample.
         accuracies: (H,) expected share of right pixels in each stratum, 0 to 1.
         target_se: Wanted standard error, such as 0.01.
-        pixels: Number of pixels of all strata.
+        least: Least number of places of a stratum, 1 or more.
 
     Returns:
-        The number, at least 1 and at most ``pixels``.
+        The number, at least 1 and at most that of the pixels. `allocate` may need more for the least numbers.
 
     Examples:
-        The example of Olofsson et al. 2014, table 5: four strata, a standard error of 0.01.
+        Strata of Olofsson et al. 2014, table 5, whose 641 places are those of the best allocation:
 
-        >>> needed_places([0.020, 0.015, 0.320, 0.645], [0.70, 0.60, 0.90, 0.95], 0.01, 10_000_000)
-        641
+        >>> sizes = [200_000, 150_000, 3_200_000, 6_450_000]
+        >>> needed_places(sizes, [0.70, 0.60, 0.90, 0.95], 0.01, 2)
+        672
     """
-    spreads = [math.sqrt(u * (1 - u)) for u in accuracies]
-    mean = math.fsum(w * s for w, s in zip(weights, spreads, strict=True))
-    finite = math.fsum(w * s**2 for w, s in zip(weights, spreads, strict=True)) / pixels
-    return min(pixels, max(1, math.ceil(mean**2 / (target_se**2 + finite) - 1e-9)))
+    total = sum(sizes)
+    weights = [size / total for size in sizes]
+    spreads = [math.sqrt(p * (1 - p)) for p in accuracies]
+
+    def is_enough(places: int) -> bool:
+        drawn = allocate(sizes, places, least)
+        return accuracy_variance(weights, spreads, drawn, sizes) <= target_se**2 * (1 + 1e-9)
+
+    return 1 + bisect.bisect_left(range(1, total), True, key=is_enough)
 
 
 def accuracy_variance(

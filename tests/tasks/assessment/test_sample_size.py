@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,24 +19,67 @@ from hsi_geo.tasks.assessment.sample_size import allocate, needed_places, places
 @pytest.mark.parametrize(
     ("weights", "accuracies", "target", "wanted"),
     [
-        # Olofsson et al. 2014, section 5.1.1: deforestation, forest gain, stable forest, stable non-forest.
-        ([0.020, 0.015, 0.320, 0.645], [0.70, 0.60, 0.90, 0.95], 0.01, 641),
+        # Strata of Olofsson et al. 2014, section 5.1.1, allocated in proportion: the sum of W p (1 - p) / se^2.
+        ([0.020, 0.015, 0.320, 0.645], [0.70, 0.60, 0.90, 0.95], 0.01, 672),
         ([1.0], [0.5], 0.05, 100),  # a simple random sample: p (1 - p) / se^2
         ([1.0], [0.9], 0.01, 900),
     ],
 )
-def test_published_sizes(
+def test_textbook_sizes(
     weights: list[float], accuracies: list[float], target: float, wanted: int
 ) -> None:
-    assert needed_places(weights, accuracies, target, 10_000_000) == wanted
+    sizes = [round(10_000_000 * w) for w in weights]
+    assert needed_places(sizes, accuracies, target, 2) == pytest.approx(wanted, abs=1)
 
 
 def test_a_small_map_needs_fewer_places() -> None:
     """The correction for finite populations: never more than there are pixels."""
-    sizes = [needed_places([1.0], [0.5], 0.02, pixels) for pixels in (10, 500, 5000, 10**9)]
+    sizes = [needed_places([pixels], [0.5], 0.02, 2) for pixels in (10, 500, 5000, 10**9)]
     assert sizes == sorted(sizes)
     assert sizes[0] == 10
     assert sizes[-1] == 625
+
+
+@given(
+    strata=st.lists(
+        st.tuples(st.integers(1, 10**6) | st.integers(1, 60), st.floats(0.5, 0.95)),
+        min_size=1,
+        max_size=8,
+    ),
+    target=st.floats(0.005, 0.2),
+    least=st.integers(2, 50),
+)
+def test_needed_places_give_the_wanted_standard_error(
+    strata: list[tuple[int, float]], target: float, least: int
+) -> None:
+    """With the allocation that is drawn, and not with one place less; by the textbook's formula."""
+    sizes, accuracies = [size for size, _ in strata], [p for _, p in strata]
+
+    def error(places: int) -> float:
+        found = 0.0
+        for size, p, n in zip(sizes, accuracies, allocate(sizes, places, least), strict=True):
+            found += (size / sum(sizes)) ** 2 * p * (1 - p) / n * (1 - n / size)
+        return float(np.sqrt(found))
+
+    places = needed_places(sizes, accuracies, target, least)
+    assert 1 <= places <= sum(sizes)
+    assert error(places) <= target * (1 + 1e-6)
+    assert places == 1 or error(places - 1) > target * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("target", [0.05, 0.03])
+def test_sample_of_classes_that_differ_has_the_wanted_standard_error(
+    tmp_path: Path, target: float
+) -> None:
+    """Half of the pixels are as good as guessed, the others nearly certain."""
+    path = write_class_map(tmp_path, damaged(), NAMES)
+    with rasterio.open(path) as file:
+        profile, classes = file.profile, file.read(1)
+    with rasterio.open(tmp_path / "map_confidence.tif", "w", **profile | {"nodata": 255}) as file:
+        file.write(np.array([255, 50, 95, 60], np.uint8)[classes][None])
+    found = sample(path, tmp_path / "v.gpkg", target_se=target, least=2)
+    assert sorted({one.expected for one in found.strata}) == [0.5, 0.6, 0.95]
+    assert 0.98 * target < found.expected_se <= target
 
 
 @given(
