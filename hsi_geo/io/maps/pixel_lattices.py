@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from affine import Affine
 from pyproj import Transformer
 
+from hsi_geo.io.labels.reprojection import full_circle
 from hsi_geo.tiling import Grid, SensorFrame
 
 #: Largest difference of two pixel grids, in pixels over the whole map, at which they are one.
@@ -16,7 +18,8 @@ SAME_PX = 0.05
 def lattice_offset(own: Grid, theirs: Grid) -> tuple[int, int] | None:
     """Row and column of a grid in which another grid of the same pixels begins; None if its pixels are others.
 
-    The rows and columns of a sensor are the same pixels only if both images have the same size and place.
+    The rows and columns of a sensor are the same pixels only if both images have the same size and place. Degrees are
+    counted as in the first grid, see `with_longitudes_of`.
 
     Args:
         own: Pixels of a map.
@@ -34,11 +37,48 @@ def lattice_offset(own: Grid, theirs: Grid) -> tuple[int, int] | None:
         return (0, 0) if _same_image(own, theirs) else None
     if not _same_crs(own, theirs):
         return None
-    between = ~own.transform @ theirs.transform
+    between = ~own.transform @ with_longitudes_of(own, theirs).transform
     corners = np.array([between @ (x, y) for x in (0, theirs.width) for y in (0, theirs.height)])
     col, row = np.round(corners[0])
     wanted = [(col + x, row + y) for x in (0, theirs.width) for y in (0, theirs.height)]
     return (int(row), int(col)) if np.abs(corners - wanted).max() < SAME_PX else None
+
+
+def with_longitudes_of(own: Grid, theirs: Grid) -> Grid:
+    """A grid in degrees, moved by 360 degrees if it then lies on another one: 190 and -170 are one meridian.
+
+    Args:
+        own: Pixels of a map, whose longitudes are kept.
+        theirs: Pixels of another raster.
+
+    Returns:
+        The second grid, at the place where it has most in common with the first. Grids of other CRS stay.
+
+    Examples:
+        >>> from affine import Affine
+        >>> from pyproj import CRS
+        >>> degrees = CRS.from_epsg(4326)
+        >>> own = Grid(4, 6, Affine(1.0, 0.0, -170.0, 0.0, -1.0, 60.0), degrees)
+        >>> theirs = Grid(4, 6, Affine(1.0, 0.0, 192.0, 0.0, -1.0, 60.0), degrees)
+        >>> with_longitudes_of(own, theirs).transform.c
+        -168.0
+    """
+    if any(g.crs is None or not g.crs.is_geographic or g.frame is not None for g in (own, theirs)):
+        return theirs
+    assert own.crs is not None
+    assert theirs.crs is not None
+    circle = full_circle(theirs.crs)
+    in_own = full_circle(own.crs) / circle
+    left, _, right, _ = own.bounds
+    start, _, end, _ = theirs.bounds
+
+    def common(turns: int) -> float:
+        at = turns * circle
+        return min(right, in_own * (end + at)) - max(left, in_own * (start + at))
+
+    best = max((0, 1, -1, 2, -2), key=common)  # none, if others are no better
+    moved = Affine.translation(best * circle, 0.0) @ theirs.transform
+    return dataclasses.replace(theirs, transform=moved) if best else theirs
 
 
 def same_pixels(own: Grid, theirs: Grid) -> bool:

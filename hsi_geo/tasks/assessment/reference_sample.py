@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import geopandas as gpd
 import numpy as np
 
 from hsi_geo.arrays import IntArray
@@ -260,8 +259,7 @@ def other_strata(
     Raises:
         MapError: If a sampled point has no class in one of the maps.
     """
-    points = to_grid(labelled, opened.grid).frame.geometry
-    strata, mapped = _values_under(drawn_from, points), _values_under(opened, points)
+    strata, mapped = _values_under(drawn_from, labelled), _values_under(opened, labelled)
     lost = int((np.ma.getmaskarray(mapped) & ~np.ma.getmaskarray(strata)).sum())
     if lost:
         raise MapError(
@@ -279,8 +277,9 @@ def other_strata(
     return np.array([index_of[drawn_from.name_of(int(value))] for value in values], np.int64)
 
 
-def _values_under(opened: ReadMap, points: gpd.GeoSeries) -> MaskedInts:
-    """(N,) values of a map under points in its CRS, masked without a class and outside the map."""
+def _values_under(opened: ReadMap, labelled: Shots) -> MaskedInts:
+    """(N,) values of a map under points, masked without a class and outside the map."""
+    points = to_grid(labelled, opened.grid).frame.geometry
     rows, cols = opened.grid.pixels_at(points.x.to_numpy(), points.y.to_numpy())
     height, width = opened.grid.shape
     inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)

@@ -18,7 +18,7 @@ from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.confidence import Confidence, find_confidence
 from hsi_geo.io.maps.legend import read_legend
-from hsi_geo.io.maps.pixel_lattices import describe_pixels, lattice_offset
+from hsi_geo.io.maps.pixel_lattices import describe_pixels, lattice_offset, with_longitudes_of
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
 from hsi_geo.io.maps.writer import writing
 from hsi_geo.tiling import Grid, Window, blocks
@@ -191,7 +191,7 @@ def _warp(
     new: DatedMap, numbers: Mapping[int, int], grid: Grid, scratch: Path
 ) -> tuple[Path, Path | None]:
     """Copies of a map's classes and confidence on another grid, by the nearest pixel."""
-    theirs = new.opened.grid
+    theirs = with_longitudes_of(grid, new.opened.grid)
     if (theirs.crs is None) != (grid.crs is None):
         raise MapError(
             "only one of the maps has a coordinate reference system",

@@ -204,3 +204,29 @@ def test_assess_gives_shares_of_pixels_without_crs(
     assert found.scores[0].area is not None
     assert found.scores[0].area.ha is None
     assert found.scores[0].area.share > 0
+
+
+@pytest.mark.parametrize("turn", [-360.0, 360.0])
+def test_strata_may_count_longitudes_otherwise(
+    write_map: WriteMap, everywhere: Path, tmp_path: Path, turn: float
+) -> None:
+    """The map from 0 to 360 degrees, and its strata from -180 to 180, or in turn."""
+    place = (
+        Affine.translation(200.0, 58.0) @ Affine.scale(1e-4) @ Affine.translation(-GRID.c, -GRID.f)
+    )
+    frame = gpd.read_file(everywhere).set_crs("EPSG:4326", allow_override=True)
+    frame.geometry = frame.geometry.affine_transform(
+        [place.a, place.b, place.d, place.e, place.c, place.f]
+    )
+    frame.to_file(tmp_path / "degrees.gpkg", driver="GPKG")
+    found = []
+    for name, by in (("near.tif", 0.0), ("far.tif", turn)):
+        strata = write_map(damaged(0.4, seed=8), crs="EPSG:4326", name=name)
+        path = write_map(damaged(), crs="EPSG:4326")
+        for one, moved in ((strata, by), (path, 0.0)):
+            with rasterio.open(one, "r+") as file:
+                file.transform = Affine.translation(moved, 0) @ place @ GRID
+        found.append(
+            assess(path, tmp_path / "degrees.gpkg", design="stratified", strata=strata).as_dict()
+        )
+    assert found[0] == found[1]

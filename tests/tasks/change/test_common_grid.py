@@ -63,3 +63,21 @@ def test_resampling_takes_the_pixel_that_a_centre_lies_in(tmp_path: Path, crs: s
     wanted[inside] = 100 * old[inside] + new[rows[inside], cols[inside]]
     assert inside.mean() > 0.99
     np.testing.assert_array_equal(read(tmp_path / "change.tif"), wanted)
+
+
+@pytest.mark.parametrize("moved", [-360, 0, 360])
+@pytest.mark.parametrize(("left", "step"), [(179.75, 0.01), (195.0, 0.01), (195.0, 0.013)], ids=str)
+def test_longitudes_may_be_counted_otherwise(
+    tmp_path: Path, left: float, step: float, moved: int
+) -> None:
+    """From 0 to 360 in the one map, and from -180 to 180 in the other, on the same pixels or on others."""
+    generator = np.random.default_rng(6)
+    ours, theirs = Affine(0.01, 0, left, 0, -0.02, 60), Affine(step, 0, left, 0, -0.02, 60)
+    old, new = generator.integers(1, 5, (31, 52)), generator.integers(1, 5, (40, 70))
+    first = write(tmp_path / "old.tif", old, ours, "EPSG:4326")
+    second = write(
+        tmp_path / "new.tif", new, Affine.translation(moved, 0) @ theirs, "EPSG:4326"
+    )  # fmt: skip
+    compare(first, second, out=tmp_path / "change.tif", resample=step != ours.a)
+    cols, rows = (np.floor(part + 1e-6).astype(int) for part in ~theirs @ centres(old.shape, ours))
+    np.testing.assert_array_equal(read(tmp_path / "change.tif"), 100 * old + new[rows, cols])
