@@ -104,7 +104,7 @@ def _scale(scale: float | list[float], offset: float | list[float]) -> str:
 def _values(scene: dict[str, Any]) -> str:
     low, high = scene["values"]
     kind = scene["values_look_like"]
-    return kind if low is None else f"{low:g} to {high:g} (98 in 100), which looks like {kind}"
+    return kind if low is None else f"{low:g} to {high:g} (96 in 100), which looks like {kind}"
 
 
 def _why(bad: list[dict[str, Any]]) -> str:
