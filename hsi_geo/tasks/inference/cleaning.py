@@ -5,6 +5,7 @@ Letters for shapes: K classes, H and W rows and columns of the scene with its ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS, MapL
 from hsi_geo.tasks.inference.options import MinArea
 from hsi_geo.tiling import Grid, Window, blocks
 
-#: Square centimetres of a hectare: areas are summed in whole numbers, so that sums do not depend on the order.
-CM2_PER_HA = 1e8
+#: Decimals of hectares, down to square centimetres, that areas are counted in. Small least areas have more, as many as
+#: they have digits then. Areas are summed in whole numbers, so that sums do not depend on the order.
+HA_DECIMALS = 8
 
 #: Greatest distance in pixels of what a cleaned pixel can depend on. Each tile is mapped with a margin of this width.
 MAX_REACH_PX = 2048
@@ -37,7 +39,8 @@ def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
         grid: Pixels of the map.
 
     Returns:
-        (height,) area of a pixel in each row, and the least area. Units are pixels, or square centimetres.
+        (height,) area of a pixel in each row, and the least area. Units are pixels, or decimals of hectares that the
+        least area alone decides on, so that all tiles of a mosaic have the same. No area is larger than the least one.
 
     Raises:
         OptionError: If hectares are given and the CRS does not define the area of a pixel, or the least area is many
@@ -49,6 +52,9 @@ def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
         >>> grid = Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -30.0, 5e6), CRS.from_epsg(32633))
         >>> pixel_areas(MinArea(1.0, "ha"), grid)
         (array([9000000, 9000000]), 100000000)
+        >>> small = Grid(2, 3, Affine(0.012, 0.0, 4e5, 0.0, -0.012, 5e6), CRS.from_epsg(32633))
+        >>> pixel_areas(MinArea(2.88e-7, "ha"), small)  # 20 pixels
+        (array([14400000, 14400000]), 288000000)
         >>> pixel_areas(MinArea(5.0, "px"), grid)
         (array([1, 1]), 5)
     """
@@ -61,8 +67,9 @@ def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
                 f"--min-area '{min_area}' is in hectares, and the area of the scene's pixels is unknown",
                 hint="give a number of pixels, such as 10px",
             )
-        areas = np.maximum(np.rint(hectares * CM2_PER_HA).astype(np.int64), 1)
-        least = round(min_area.value * CM2_PER_HA)
+        per_ha = 10.0 ** (HA_DECIMALS - min(0, math.floor(math.log10(min_area.value))))
+        least = round(min_area.value * per_ha)
+        areas = np.clip(np.rint(hectares * per_ha), 1, least).astype(np.int64)
     reach = reach_px(least, int(areas.min()))
     if reach > MAX_REACH_PX:
         raise OptionError(
