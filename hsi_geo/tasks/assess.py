@@ -205,7 +205,7 @@ def _of_whole_map(
                 f"takes two: {quoted(list(pooled))} are weighted as one"
             )
     land = mapped_land(opened, counts, sample.names)
-    areas = None if land.row_areas_ha is None else land.row_areas_ha[sample.rows]
+    areas = None if land.pixel_areas is None else land.pixel_areas.at(sample.rows, sample.cols)
     if land.total_ha is None:
         reporter.warning(
             "the area of the map's pixels is unknown: areas are given as shares of its pixels"

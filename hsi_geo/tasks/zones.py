@@ -18,7 +18,7 @@ from hsi_geo.io.labels import purposes
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.labels.zones import Zone, read_zones
-from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.reader import ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_file_warnings, read_record
 from hsi_geo.io.maps.zone_areas import (
@@ -217,9 +217,9 @@ def _by_sample(
     drawn = np.bincount(came_from, minlength=len(sizes))
     land = np.array(list(sizes.values()), np.float64) / np.maximum(drawn, 1)
     weights = np.ones(len(sample.truth)) if design == "simple" else land[came_from]
-    areas_ha = row_areas_ha(opened.grid)
-    if areas_ha is not None and not (areas_ha == areas_ha[0]).all():
-        weights = weights * areas_ha[sample.rows]
+    areas = pixel_areas_ha(opened.grid)
+    if areas is not None and areas.of_each is None:
+        weights = weights * areas.at(sample.rows, sample.cols)
     names = list(sample.names)
     size = len(names)
     whole = confusion_of_sample(sample.mapped, sample.truth, weights, size)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 import rasterio.windows
 from pyproj import CRS, Geod, Proj
@@ -26,12 +27,98 @@ from hsi_geo.tiling import Grid, Window, blocks
 AREA_TOLERANCE = 0.01
 
 
-def row_areas_ha(grid: Grid) -> Float64Array | None:
-    """Area of one pixel in each row of a grid, on the ground.
+#: Rows that are looked at to see whether pixels of one row differ in area, and places along a row between which areas
+#: are interpolated where they do.
+_ROWS_TO_SEE, _PLACES = 17, 65
+
+
+@dataclass(frozen=True, eq=False)
+class PixelAreas:
+    """Area of each pixel of a grid on the ground.
+
+    Attributes:
+        grid: The pixels.
+        rows: (height,) hectares of a pixel of each row; those of its middle where pixels of a row differ.
+        along_rows: Whether pixels of one row differ by more than `AREA_TOLERANCE`.
+    """
+
+    grid: Grid
+    rows: Float64Array
+    along_rows: bool
+
+    def of(self, window: Window) -> Float64Array:
+        """(height, width) hectares of the pixels of a window."""
+        of_rows = self.rows[window.slices[0], None]
+        if not self.along_rows:
+            return np.asarray(np.broadcast_to(of_rows, window.shape))
+        rows = np.arange(window.row, window.row + window.height) + 0.5
+        cols = np.arange(window.col, window.col + window.width) + 0.5
+        places = np.linspace(cols[0], max(cols[-1], cols[0] + 1.0), _PLACES)
+        at_places = _areas_at(self.grid, rows[:, None], places[None, :])
+        step = places[1] - places[0]
+        left = np.minimum(((cols - cols[0]) / step).astype(np.int64), _PLACES - 2)
+        share = (cols - places[left]) / step
+        return at_places[:, left] * (1 - share) + at_places[:, left + 1] * share
+
+    def at(self, rows: IntArray, cols: IntArray) -> Float64Array:
+        """(N,) hectares of pixels.
+
+        Args:
+            rows: (N,) rows.
+            cols: (N,) columns.
+        """
+        if not self.along_rows:
+            return self.rows[rows]
+        return _areas_at(self.grid, rows + 0.5, cols + 0.5)
+
+    @property
+    def of_each(self) -> float | None:
+        """Hectares of each pixel; None where they differ."""
+        is_same = not self.along_rows and bool((self.rows == self.rows[0]).all())
+        return float(self.rows[0]) if is_same else None
+
+
+def pixel_areas_ha(grid: Grid) -> PixelAreas | None:
+    """Area of each pixel of a grid, on the ground.
 
     In a projected CRS it is the area in the plane. Where the CRS distorts areas by more than
     `AREA_TOLERANCE`, as Web Mercator does, it is divided by PROJ's areal scale in the middle of the
-    row. In a geographic CRS it is the area on the ellipsoid of the CRS.
+    row, or at the pixel where the scale changes along rows. In a geographic CRS it is the area on the ellipsoid of
+    the CRS.
+
+    Args:
+        grid: Pixels of a map or a scene.
+
+    Returns:
+        The areas; None without a CRS, or if the CRS does not define the size of a pixel.
+
+    Examples:
+        >>> from affine import Affine
+        >>> polar = Grid(9, 9, Affine(5e5, 0.0, -2.25e6, 0.0, -5e5, 2.25e6), CRS.from_epsg(3413))
+        >>> areas = pixel_areas_ha(polar)  # at the pole, and 2000 km from it
+        >>> areas.at(np.array([4, 4]), np.array([4, 8])).round(-3).tolist()
+        [26578000.0, 25250000.0]
+    """
+    crs = grid.crs
+    if crs is None or not crs.axis_info or not crs.axis_info[0].unit_conversion_factor:
+        return None
+    if not crs.is_projected:
+        geod = crs.get_geod() if crs.is_geographic else None
+        if geod is None:
+            return None
+        if not grid.is_rotated:
+            return PixelAreas(grid, _areas_between_parallels_ha(grid, geod), along_rows=False)
+    plane = _plane_areas_ha(grid, crs)
+    middles = _areas_at(grid, np.arange(grid.height) + 0.5, np.array(grid.width / 2))
+    some = np.unique(np.linspace(0, grid.height - 1, _ROWS_TO_SEE).round().astype(np.int64))
+    ends = _areas_at(grid, some[:, None] + 0.5, np.array([[0.0, grid.width]]))
+    if plane is not None and not (_differ(plane, middles) or _differ(plane, ends)):
+        return PixelAreas(grid, np.full(grid.height, plane), along_rows=False)
+    return PixelAreas(grid, middles, along_rows=_differ(middles[some, None], ends))
+
+
+def row_areas_ha(grid: Grid) -> Float64Array | None:
+    """Area of one pixel in the middle of each row of a grid, on the ground; see `pixel_areas_ha`.
 
     Args:
         grid: Pixels of a map or a scene.
@@ -45,32 +132,26 @@ def row_areas_ha(grid: Grid) -> Float64Array | None:
         >>> row_areas_ha(degree).round().tolist()  # from 51 to 50 and from 50 to 49 degrees north
         [789222.0, 805625.0]
     """
-    crs = grid.crs
-    if crs is None or not crs.axis_info:
-        return None
-    unit = float(crs.axis_info[0].unit_conversion_factor)
-    if crs.is_projected and unit:
-        return _projected_areas_ha(grid, crs, unit)
-    geod = crs.get_geod() if crs.is_geographic else None
-    return None if geod is None else _geodesic_areas_ha(grid, geod, unit)
+    areas = pixel_areas_ha(grid)
+    return None if areas is None else areas.rows
 
 
 def pixel_area_ha(grid: Grid) -> float | None:
-    """Area of one pixel, if it is the same in all rows.
+    """Area of one pixel, if it is the same for all.
 
     Args:
         grid: Pixels of a map or a scene.
 
     Returns:
-        Hectares; None where rows differ or the area is unknown, see `row_areas_ha`.
+        Hectares; None where pixels differ or the area is unknown, see `pixel_areas_ha`.
 
     Examples:
         >>> from affine import Affine
         >>> pixel_area_ha(Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -20.0, 5e6), CRS.from_epsg(32633)))
         0.06
     """
-    rows = row_areas_ha(grid)
-    return None if rows is None or not (rows == rows[0]).all() else float(rows[0])
+    areas = pixel_areas_ha(grid)
+    return None if areas is None else areas.of_each
 
 
 def area_decimals(grid: Grid) -> int:
@@ -90,49 +171,57 @@ def area_decimals(grid: Grid) -> int:
     return max(4, 2 - int(np.floor(np.log10(smallest)))) if smallest > 0 else 4
 
 
-def _projected_areas_ha(grid: Grid, crs: CRS, metres: float) -> Float64Array:
-    scales = _areal_scales(grid, crs)
-    if not (np.abs(scales - 1) > AREA_TOLERANCE).any():
-        scales = np.ones(grid.height)
-    return np.asarray(_cell_area(grid) * metres**2 / 1e4 / scales)
+def _differ(own: Float64Array | float, theirs: Float64Array) -> bool:
+    """Whether areas differ by more than they may."""
+    return bool((np.abs(own / theirs - 1) > AREA_TOLERANCE).any())
 
 
-def _areal_scales(grid: Grid, crs: CRS) -> Float64Array:
-    """(height,) area in the CRS by area on the ground, in each row's middle; 1 where unknown."""
-    x, y = _row_centres(grid)
+def _plane_areas_ha(grid: Grid, crs: CRS) -> float | None:
+    """Area of each pixel in the plane of a projected CRS; None in a geographic one."""
+    metres = float(crs.axis_info[0].unit_conversion_factor)
+    return _cell_area(grid) * metres**2 / 1e4 if crs.is_projected else None
+
+
+def _areas_at(grid: Grid, rows: npt.ArrayLike, cols: npt.ArrayLike) -> Float64Array:
+    """Hectares of pixels at rows and columns with fractions: the area in the CRS by the scale there."""
+    assert grid.crs is not None
+    t, crs = grid.transform, grid.crs
+    row, col = np.broadcast_arrays(np.asarray(rows, np.float64), np.asarray(cols, np.float64))
+    x, y = t.c + t.a * col + t.b * row, t.f + t.d * col + t.e * row
+    plane = _plane_areas_ha(grid, crs)
+    if plane is not None:
+        return np.asarray(plane / _areal_scales(crs, x, y))
+    geod, radians = crs.get_geod(), float(crs.axis_info[0].unit_conversion_factor)
+    assert geod is not None
+    latitudes = np.radians(y * float(np.degrees(radians)))
+    scale = (
+        geod.a**2 * (1 - geod.es) * np.cos(latitudes) / (1 - geod.es * np.sin(latitudes) ** 2) ** 2
+    )
+    return np.asarray(_cell_area(grid) * radians**2 * scale / 1e4)
+
+
+def _areal_scales(crs: CRS, x: Float64Array, y: Float64Array) -> Float64Array:
+    """Area in a projected CRS by area on the ground at places; 1 where unknown."""
     try:
         projection = Proj(crs)
         found = projection.get_factors(*projection(x, y, inverse=True)).areal_scale
     except ProjError:
-        return np.ones(grid.height)
+        return np.ones(x.shape)
     scales = np.asarray(found, np.float64)
     return np.where(np.isfinite(scales) & (scales > 0), scales, 1.0)
 
 
-def _geodesic_areas_ha(grid: Grid, geod: Geod, radians: float) -> Float64Array:
-    """Area between two parallels: Snyder (1987), Map Projections, eq. 3-12, on the ellipsoid.
-
-    In a rotated grid it is the area of the cell in degrees by the scale at the middle of the row.
-    """
-    degrees, e = float(np.degrees(radians)), float(np.sqrt(geod.es))
-    if grid.is_rotated:
-        latitudes = np.radians(_row_centres(grid)[1] * degrees)
-        sine = np.sin(latitudes)
-        scale = geod.a**2 * (1 - geod.es) * np.cos(latitudes) / (1 - geod.es * sine**2) ** 2
-        return np.asarray(_cell_area(grid) * radians**2 * scale / 1e4)
+def _areas_between_parallels_ha(grid: Grid, geod: Geod) -> Float64Array:
+    """(height,) area of pixels in degrees: Snyder (1987), Map Projections, eq. 3-12, on the ellipsoid."""
+    assert grid.crs is not None
+    degrees = float(np.degrees(grid.crs.axis_info[0].unit_conversion_factor))
+    e = float(np.sqrt(geod.es))
     edges = np.radians((grid.transform.f + grid.transform.e * np.arange(grid.height + 1)) * degrees)
     sine = np.sin(np.clip(edges, -np.pi / 2, np.pi / 2))  # digits end beyond a pole
     atanh = np.arctanh(e * sine) / e if e else sine
     q = (1 - e**2) * (sine / (1 - (e * sine) ** 2) + atanh)
     width = np.radians(grid.resolution[0] * degrees)
     return np.asarray(np.abs(np.diff(q)) / 2 * width * geod.a**2 / 1e4)
-
-
-def _row_centres(grid: Grid) -> tuple[Float64Array, Float64Array]:
-    """(height,) x and y of the middle of each row."""
-    t, rows = grid.transform, np.arange(grid.height) + 0.5
-    x, y = t.c + t.a * grid.width / 2 + t.b * rows, t.f + t.d * grid.width / 2 + t.e * rows
-    return np.asarray(x, np.float64), np.asarray(y, np.float64)
 
 
 def _cell_area(grid: Grid) -> float:
@@ -173,9 +262,7 @@ def class_areas(
         MapError: If a map is damaged or gone.
     """
     pixels, hectares, hidden = np.zeros(classes, np.int64), np.zeros(classes), 0
-    areas_ha = row_areas_ha(one.grid)
-    if areas_ha is None:
-        areas_ha = np.full(one.grid.height, np.nan)
+    areas = pixel_areas_ha(one.grid)
     with _reading(one.path) as file:
         for block in blocks(one.grid.height, one.grid.width, BLOCK_PX, one.grid.width):
             ids = _ids(file, block)
@@ -183,11 +270,18 @@ def class_areas(
             for other in before:
                 ids[_has_class(other, one.grid, block)] = NO_CLASS
             hidden += present - int((ids != NO_CLASS).sum())
-            cells = np.arange(block.height)[:, None] * (classes + 1) + ids
-            counted = np.bincount(cells.ravel(), minlength=block.height * (classes + 1))
-            counts = counted.reshape(block.height, classes + 1)
-            pixels += counts[:, 1:].sum(axis=0)
-            hectares += areas_ha[block.slices[0]] @ counts[:, 1:]
+            flat = ids.ravel()
+            pixels += np.bincount(flat, minlength=classes + 1)[1:]
+            if areas is None:
+                hectares += np.nan
+            elif areas.along_rows:
+                of_pixels = areas.of(block).ravel()
+                hectares += np.bincount(flat, of_pixels, minlength=classes + 1)[1:]
+            else:
+                cells = np.arange(block.height)[:, None] * (classes + 1) + ids
+                counted = np.bincount(cells.ravel(), minlength=block.height * (classes + 1))
+                counts = counted.reshape(block.height, classes + 1)
+                hectares += areas.rows[block.slices[0]] @ counts[:, 1:]
     return AddedAreas(pixels, hectares, hidden)
 
 

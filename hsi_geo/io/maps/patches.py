@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IntArray
-from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.areas import PixelAreas, pixel_areas_ha
 from hsi_geo.io.maps.corners import margin_px, outline, place_corners, turns
 from hsi_geo.io.maps.reader import ReadMap
 from hsi_geo.io.maps.rejected_pixels import RejectedPixels
@@ -99,10 +99,7 @@ def find_patches(
     """
     grid = class_map.grid
     rows = rows or max(FEWEST_ROWS, STRIP_PX // grid.width)
-    areas_ha = row_areas_ha(grid)
-    if areas_ha is None:
-        areas_ha = np.full(grid.height, np.nan)
-    finder = _Finder(class_map, areas_ha, passes)
+    finder = _Finder(class_map, pixel_areas_ha(grid), passes)
     for first in range(0, grid.height, rows):
         strip = Window(first, 0, min(rows, grid.height - first), grid.width)
         yield finder.strip(strip, percent), first + strip.height
@@ -111,9 +108,9 @@ def find_patches(
 class _Finder:
     """Finds the patches of one strip after the other."""
 
-    def __init__(self, class_map: ReadMap, areas_ha: Float64Array, passes: int) -> None:
+    def __init__(self, class_map: ReadMap, areas: PixelAreas | None, passes: int) -> None:
         self.map = class_map
-        self.areas_ha = areas_ha
+        self.areas = areas
         self.passes = passes
         self.above: IntArray = np.zeros(class_map.grid.width, np.int64)  # classes of the last row
         self.open_at: IntArray = np.zeros(
@@ -150,10 +147,12 @@ class _Finder:
         self, labels: AnyArray, count: int, strip: Window, percent: ReadMap | None
     ) -> Float64Array:
         flat = labels.ravel()
-        areas = np.repeat(self.areas_ha[strip.slices[0]], strip.width)
         found = np.zeros((count, 4))
         found[:, 0] = np.bincount(flat, minlength=count + 1)[1:]
-        found[:, 1] = np.bincount(flat, areas, minlength=count + 1)[1:]
+        found[:, 1] = np.nan
+        if self.areas is not None:
+            of_pixels = self.areas.of(strip).ravel()
+            found[:, 1] = np.bincount(flat, of_pixels, minlength=count + 1)[1:]
         if percent is not None:
             read = percent.read(strip)
             known = ~np.ma.getmaskarray(read).ravel()

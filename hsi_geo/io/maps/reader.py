@@ -20,7 +20,7 @@ from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
 from hsi_geo.io.labels.rejected_classes import REJECTED_PARENTS, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.control_points import frame_of_points
 from hsi_geo.io.maps.record import read_legend_record, read_record
 from hsi_geo.io.readers.base import require_real
@@ -124,16 +124,15 @@ class ReadMap:
         return counted
 
     def class_areas_ha(self) -> dict[str, float] | None:
-        """Hectares by class name, summed over rows; None if the CRS does not define areas."""
-        areas_ha = row_areas_ha(self.grid)
-        if areas_ha is None:
+        """Hectares by class name, summed over pixels; None if the CRS does not define areas."""
+        areas = pixel_areas_ha(self.grid)
+        if areas is None:
             return None
         by_name = dict.fromkeys(self.class_counts(), 0.0)
         for strip in _strips(self.grid.window):
             values = self.read(strip)
-            of_pixels = np.broadcast_to(areas_ha[strip.slices[0], None], strip.shape)
             present, index = np.unique(values.compressed(), return_inverse=True)
-            hectares = np.bincount(index, of_pixels[~np.ma.getmaskarray(values)])
+            hectares = np.bincount(index, areas.of(strip)[~np.ma.getmaskarray(values)])
             for value, area in zip(present, hectares, strict=True):
                 by_name[self.name_of(int(value))] += float(area)
         return by_name

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsi_geo.arrays import BoolArray, Float64Array, IntArray
-from hsi_geo.io.maps.areas import pixel_area_ha, row_areas_ha
+from hsi_geo.io.maps.areas import PixelAreas, pixel_areas_ha
 from hsi_geo.io.maps.reader import ReadMap
 from hsi_geo.tasks.assessment.area_estimates import AreaEstimates, Ratios
 from hsi_geo.tasks.assessment.reference_sample import Sample
@@ -130,12 +130,12 @@ class MappedLand:
     Attributes:
         shares: (K,) share of each class, 0 to 1.
         total_ha: Hectares of all classes; None if the area of a pixel is unknown.
-        row_areas_ha: (height,) hectares of a pixel of each row; None where all are the same.
+        pixel_areas: Hectares of each pixel; None where all are the same, or unknown.
     """
 
     shares: Float64Array
     total_ha: float | None
-    row_areas_ha: Float64Array | None
+    pixel_areas: PixelAreas | None
 
 
 def mapped_land(opened: ReadMap, counts: Mapping[str, int], names: Sequence[str]) -> MappedLand:
@@ -146,7 +146,8 @@ def mapped_land(opened: ReadMap, counts: Mapping[str, int], names: Sequence[str]
         counts: Number of pixels of each class, by name.
         names: Name of each of the K classes of a sample.
     """
-    pixel_ha = pixel_area_ha(opened.grid)
+    pixel_areas = pixel_areas_ha(opened.grid)
+    pixel_ha = None if pixel_areas is None else pixel_areas.of_each
     areas_ha = opened.class_areas_ha() if pixel_ha is None else None
     if areas_ha is None:
         total = sum(counts.values())
@@ -154,7 +155,7 @@ def mapped_land(opened: ReadMap, counts: Mapping[str, int], names: Sequence[str]
         return MappedLand(shares, None if pixel_ha is None else pixel_ha * total, None)
     total_ha = math.fsum(areas_ha.values())
     shares = np.array([areas_ha.get(name, 0.0) for name in names]) / total_ha
-    return MappedLand(shares, total_ha, row_areas_ha(opened.grid))
+    return MappedLand(shares, total_ha, pixel_areas)
 
 
 def estimate_map(

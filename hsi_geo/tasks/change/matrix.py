@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IntArray
-from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX
 from hsi_geo.io.maps.writer import NO_PERCENT
 from hsi_geo.tasks.change.change_classes import ChangeClasses
@@ -108,16 +108,15 @@ def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) ->
         new: The new map.
         classes: Classes of both.
     """
-    count, areas_ha = len(classes.names), row_areas_ha(grid)
+    count, areas = len(classes.names), pixel_areas_ha(grid)
     size = classes.base * (count + 1)
     totals = np.zeros((4, size))  # pixels, hectares, sum of per cent, pixels with per cent
     uncompared, has_percent = 0, False
     for block in change_blocks(grid, old, new, classes):
         flat = block.ids.ravel()
         totals[0] += np.bincount(flat, minlength=size)
-        if areas_ha is not None:
-            areas = np.repeat(areas_ha[block.window.slices[0]], block.window.width)
-            totals[1] += np.bincount(flat, areas, minlength=size)
+        if areas is not None:
+            totals[1] += np.bincount(flat, areas.of(block.window).ravel(), minlength=size)
         if block.percent is not None:
             has_percent = True
             known = (block.percent != NO_PERCENT).ravel()
@@ -132,7 +131,7 @@ def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) ->
         percent = np.where(known_px > 0, sums / known_px, np.nan)
     return ChangeMatrix(
         pixels.astype(np.int64),
-        None if areas_ha is None else hectares,
+        None if areas is None else hectares,
         percent if has_percent else None,
         uncompared,
         np.array([name not in classes.rejected for name in classes.names]),

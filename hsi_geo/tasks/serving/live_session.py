@@ -14,7 +14,7 @@ import xarray as xr
 from hsi_geo.io.files import scratch
 from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
-from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.preview_file import write_preview
 from hsi_geo.io.outputs.atomic import before_renaming
 from hsi_geo.io.scenes.properties import name_of, remarks_of
@@ -329,19 +329,21 @@ def class_entries(preview: Preview) -> list[dict[str, Any]]:
     """
     ids = np.asarray(preview.class_ids, np.int64)
     highest = max((c.id for c in preview.classes), default=0)
-    rows = np.arange(ids.shape[0])[:, None] * (highest + 1) + ids
-    counted = np.bincount(rows.ravel(), minlength=ids.shape[0] * (highest + 1))
-    counts = counted.reshape(ids.shape[0], highest + 1)
-    mapped = max(1, int(counts[:, 1:].sum()))
-    areas = row_areas_ha(preview.grid)
+    counts = np.bincount(ids.ravel(), minlength=highest + 1)
+    mapped = max(1, int(counts[1:].sum()))
+    areas = pixel_areas_ha(preview.grid)
+    hectares = None
+    if areas is not None:
+        of_pixels = areas.of(preview.grid.window).ravel()
+        hectares = np.bincount(ids.ravel(), of_pixels, minlength=highest + 1)
     return [
         {
             "id": c.id,
             "name": c.name,
             "color": c.color,
             "shots": preview.shots.get(c.name, 0),
-            "share": float(counts[:, c.id].sum() / mapped),
-            "hectares": None if areas is None else float(areas @ counts[:, c.id]),
+            "share": float(counts[c.id] / mapped),
+            "hectares": None if hectares is None else float(hectares[c.id]),
         }
         for c in preview.classes
     ]

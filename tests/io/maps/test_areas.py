@@ -13,7 +13,8 @@ import rasterio
 from affine import Affine
 from pyproj import CRS, Transformer
 
-from hsi_geo.io.maps.areas import class_areas, pixel_area_ha, row_areas_ha
+from hsi_geo.io.maps.areas import class_areas, pixel_area_ha, pixel_areas_ha, row_areas_ha
+from hsi_geo.io.maps.patches import find_patches
 from hsi_geo.io.maps.reader import read_map
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.tiling import Grid, Window
@@ -170,3 +171,64 @@ def test_row_areas_ha_of_window_are_those_of_its_rows() -> None:
     whole, rows = row_areas_ha(grid), row_areas_ha(part)
     assert whole is not None
     assert rows == pytest.approx(whole[11:16])
+
+
+#: Grids whose pixels of one row differ in area: near a pole, and rotated.
+WIDE = {
+    "Arctic": Grid(31, 83, Affine(48_000.0, 0.0, -2e6, 0.0, -40_000.0, 1e6), CRS.from_epsg(3413)),
+    "east of the South Pole": Grid(
+        31, 83, Affine(40_000.0, 0.0, -3e5, 0.0, -50_000.0, 6e5), CRS.from_epsg(3031)
+    ),
+    "rotated in Web Mercator": Grid(
+        53, 97, Affine.translation(1e6, 8e6) @ Affine.rotation(30) @ Affine.scale(3000.0, -3500.0),
+        CRS.from_epsg(3857),
+    ),
+    "rotated in degrees": Grid(
+        53, 97, Affine.translation(10, 60) @ Affine.rotation(-40) @ Affine.scale(0.03, -0.02), WGS84
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_pixels_of_a_row_may_differ_in_area(name: str, tmp_path: Path) -> None:
+    """At the ends of rows, too, areas are those on the ellipsoid, wherever they are counted."""
+    grid = WIDE[name]
+    areas = pixel_areas_ha(grid)
+    assert areas is not None
+    assert areas.of_each is None
+    assert pixel_area_ha(grid) is None
+    rows, cols = (np.array(part) for part in np.meshgrid([0, 17, 30], [0, 3, 40, 82]))
+    every = areas.of(grid.window)
+    for row, col in zip(rows.ravel().tolist(), cols.ravel().tolist(), strict=True):
+        place = replace(grid, transform=grid.transform @ Affine.translation(col - 3, 0))
+        known = geodesic_ha(place, row)  # of the pixel in column 3
+        assert every[row, col] == pytest.approx(known, rel=5e-3)
+        assert areas.at(np.array([row]), np.array([col])) == pytest.approx(known, rel=5e-3)
+    part = Window(5, 30, 11, 44)
+    assert areas.of(part) == pytest.approx(every[part.slices], rel=1e-3)
+    ids = np.random.default_rng(3).integers(0, 4, grid.shape).astype(np.uint8)
+    ids[:, 60:] = 2
+    one = write(tmp_path / "map.tif", ids, grid)
+    expected = [float(every[ids == c].sum()) for c in (1, 2, 3)]
+    assert class_areas(one, 3).hectares == pytest.approx(expected, rel=1e-3)
+    assert list((read_map(one.path).class_areas_ha() or {}).values()) == pytest.approx(
+        expected, rel=1e-3
+    )
+    patches = [patch for patch, _ in find_patches(read_map(one.path))]
+    found = np.concatenate([patch.hectares for patch in patches])
+    assert found.sum() == pytest.approx(sum(expected), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("epsg", "width"), [(32633, 4e5), (3035, 4e5), (3857, 4e6), (4326, 40.0)], ids=str
+)
+def test_pixels_of_a_row_have_one_area_where_the_scale_is_that_of_the_row(
+    epsg: int, width: float
+) -> None:
+    crs = CRS.from_epsg(epsg)
+    x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(12.0, 52.0)
+    grid = Grid(23, 71, Affine(width / 71, 0.0, x, 0.0, -width / 71, y), crs)
+    areas = pixel_areas_ha(grid)
+    assert areas is not None
+    assert not areas.along_rows
+    assert (areas.of(grid.window) == areas.rows[:, None]).all()
