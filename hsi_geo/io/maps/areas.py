@@ -58,7 +58,8 @@ class PixelAreas:
         step = places[1] - places[0]
         left = np.minimum(((cols - cols[0]) / step).astype(np.int64), _PLACES - 2)
         share = (cols - places[left]) / step
-        return at_places[:, left] * (1 - share) + at_places[:, left + 1] * share
+        found = at_places[:, left] * (1 - share) + at_places[:, left + 1] * share
+        return np.asarray(found, np.float64)
 
     def at(self, rows: IntArray, cols: IntArray) -> Float64Array:
         """(N,) hectares of pixels.
