@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -29,7 +29,12 @@ MACROCLASS_FIELDS = ("mc_name", "mc_id", "macroclass_id")
 
 
 def find_class_field(
-    frame: gpd.GeoDataFrame, wanted: str | None, style: Style, name: str, purpose: Purpose
+    frame: gpd.GeoDataFrame,
+    wanted: str | None,
+    style: Style,
+    name: str,
+    purpose: Purpose,
+    measures: Collection[str] = (),
 ) -> tuple[str, str | None]:
     """The name of the class field, and a note on how it was found if the user gave none.
 
@@ -39,6 +44,7 @@ def find_class_field(
         style: Style of the layer in QGIS, which may name the field.
         name: Name of the file, for messages.
         purpose: What the labels are used for.
+        measures: Fields of a table that hold decimal numbers, truth values or dates as text.
 
     Raises:
         ClassFieldError: If there is no such field, or several may hold the class.
@@ -55,7 +61,7 @@ def find_class_field(
             hint=f"choose one of them with --class-field{did_you_mean(wanted, _repeated(frame, fields))}",
         )
     answers = answer_fields(fields)
-    possible = [field for field in answers if may_hold_classes(frame[field], field)]
+    possible = [field for field in answers if may_hold_classes(frame[field], field, measures)]
     usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
     in_style = [field for field in possible if find_name(field, [style.class_field])]
     if not usual and not in_style:
@@ -137,14 +143,15 @@ def fields_of(frame: gpd.GeoDataFrame) -> list[str]:
     return [str(field) for field in frame.columns if field != frame.geometry.name]
 
 
-def may_hold_classes(values: pd.Series[Any], field: str) -> bool:
+def may_hold_classes(values: pd.Series[Any], field: str, measures: Collection[str] = ()) -> bool:
     """Whether a field holds text or whole numbers, and no colours.
 
     Args:
         values: (N,) values of the field.
         field: Its name.
+        measures: Fields of a table that hold something else as text; see `table_types.type_columns`.
     """
-    if field.lower() in COLOR_FIELDS or not has_text(values):
+    if field.lower() in COLOR_FIELDS or field in measures or not has_text(values):
         return False
     if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
         return False

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from hsi_geo.io.labels.class_names import clean_name
@@ -23,9 +20,6 @@ MISSING_TEXTS = frozenset((
 ))
 # fmt: on
 
-#: Numbers as GDAL reads them in a table. What begins with a zero, such as 007, is a text.
-_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-
 
 def drop_missing_texts(
     frame: gpd.GeoDataFrame, kept: Collection[str]
@@ -37,7 +31,7 @@ def drop_missing_texts(
         kept: Names of classes that the user gave: such a word is a name then.
 
     Returns:
-        frame: The rows. A column of which only numbers are left holds numbers.
+        frame: The rows.
         notes: What was taken for missing, as a sentence, by the name of the column.
     """
     words = MISSING_TEXTS - {clean_name(name) for name in kept}
@@ -49,20 +43,12 @@ def drop_missing_texts(
         ):
             continue
         column = frame.iloc[:, index]
-        cells = [cell.strip() if isinstance(cell, str) else None for cell in column]
+        cells = [cell.strip() if isinstance(cell, str) else None for cell in column.tolist()]
         missing = np.array([cell in words for cell in cells], bool)
         if missing.any():
-            found.isetitem(index, _as_numbers(column.mask(missing)))
+            found.isetitem(index, column.mask(missing))
             notes[str(name)] = _note(str(name), Counter(c for c in cells if c in words))
     return found, notes
-
-
-def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
-    """The column as numbers, if all of its values are some."""
-    texts = [str(cell).strip() for cell in column.dropna()]
-    if not texts or not all(map(_NUMBER.fullmatch, texts)):
-        return column
-    return column.astype("float64")
 
 
 def _note(name: str, counts: Counter[str]) -> str:

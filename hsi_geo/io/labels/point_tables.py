@@ -68,11 +68,12 @@ class Columns:
             named = {"GEOM_POSSIBLE_NAMES": self.names[0]}
         else:
             named = {"X_POSSIBLE_NAMES": self.names[0], "Y_POSSIBLE_NAMES": self.names[1]}
-        # GDAL takes a header with a number in it, such as a year, for values.
+        # GDAL takes a header with a number in it, such as a year, for values. It would change texts that look like
+        # numbers or dates.
         return {
             **named,
             "KEEP_GEOM_COLUMNS": "NO",
-            "AUTODETECT_TYPE": "YES",
+            "AUTODETECT_TYPE": "NO",
             "HEADERS": "YES",
         }
 

@@ -188,14 +188,16 @@ def _labelled(
         raise EmptyShotsError(f"{purpose.labels} {called} is empty", hint=f"draw {purpose.wanted}")
     notes, columns = list(frame.attrs["notes"]), frame.attrs["columns"]
     unreadable: Mapping[int, str] = frame.attrs["unreadable"]
+    measures: Collection[str] = frame.attrs.get("measures", ())
+    missing: Mapping[str, str] = frame.attrs.get("missing", {})
+    frame.attrs = {}  # pandas copies them with each column
     duplicated = frame.columns.duplicated()  # pyogrio mixes the values of such fields
     repeated, frame = set(frame.columns[duplicated]), frame.loc[:, ~duplicated]
     parent_field, class_field = split_levels(fields_of(frame), class_field)
     if parent_field is not None:
         parent_field, _ = find_class_field(frame, parent_field, style, name, purpose)
-    class_field, note = find_class_field(frame, class_field, style, name, purpose)
+    class_field, note = find_class_field(frame, class_field, style, name, purpose, measures)
     notes += [note] if note else []
-    missing: Mapping[str, str] = frame.attrs.get("missing", {})
     notes += [missing[field] for field in (parent_field, class_field) if field and field in missing]
     if class_field in repeated:
         raise ClassFieldError(
@@ -209,7 +211,11 @@ def _labelled(
         frame = frame.assign(**{field: written[field] for field in levels})
     for field in levels:
         require_single_values(frame[field], f"the field '{field}' of {purpose.labels} '{name}'")
-    others = [field for field in answer_fields(fields_of(frame)) if field != class_field]
+    others = [
+        field
+        for field in answer_fields(fields_of(frame))
+        if field != class_field and may_hold_classes(frame[field], field, measures)
+    ]
     frame, skipped = _usable(frame, class_field, name, purpose, unreadable)
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
@@ -223,7 +229,7 @@ def _labelled(
         tuple(skipped),
         tuple(notes),
         columns is not None and frame.crs is None,
-        tuple(field for field in others if may_hold_classes(frame[field], field)),
+        tuple(others),
         {}
         if parent_field is None
         else parents_of_classes(

@@ -292,6 +292,8 @@ def _usable(shapes: gpd.GeoSeries, labels: pd.Series[Any]) -> tuple[BoolArray, t
 
 def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
     """Labels as Python integers where all of them are whole numbers, else as clean text."""
+    if pd.api.types.is_integer_dtype(labels):  # a float would join those above 2^53
+        return pd.Series([int(number) for number in labels], labels.index, dtype=object)
     if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels):
         numbers = labels.to_numpy(np.float64)
         if (numbers == np.round(numbers)).all():

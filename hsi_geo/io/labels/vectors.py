@@ -33,6 +33,7 @@ from hsi_geo.io.labels.point_tables import (
 )
 from hsi_geo.io.labels.row_places import place_by_texts, read_texts
 from hsi_geo.io.labels.shapefiles import require_parts
+from hsi_geo.io.labels.table_types import type_columns
 from hsi_geo.io.readers.packages import is_archive
 from hsi_geo.text import did_you_mean, quoted
 
@@ -70,8 +71,9 @@ def read_vector(
         Its features, indexed by their ids in the file. Its ``attrs`` hold ``notes`` (what was
         decided while reading, as sentences), ``layer`` (its name), ``columns`` (`Columns` of a
         table of points, else None), ``unreadable`` (text of the coordinates by id, for rows of a table whose
-        coordinates cannot be read) and ``missing`` (a sentence by the name of a column of a table, for words that were
-        taken for missing values).
+        coordinates cannot be read), ``missing`` (a sentence by the name of a column of a table, for words that were
+        taken for missing values) and ``measures`` (names of columns of a table that hold decimal numbers, truth values or
+        dates; they are texts as they are written).
     """
     name = os.fspath(path)
     if not exists(name) and not is_gdal_name(name):
@@ -115,6 +117,7 @@ def _read_file(
             chosen = _choose_layer(name, _layers(table), layer, what, wrong, chooses_layer)
             frame, encoding = read_layer(table, chosen, {} if columns is None else columns.options)
             texts = None if columns is None else read_texts(table, frame, columns)
+            is_typed = columns is None or exists(Path(table).with_suffix(".csvt"))
     except UNREADABLE as error:
         raise wrong(
             f"{what} '{name}' is not a vector file that GDAL can open",
@@ -138,8 +141,11 @@ def _read_file(
         notes += [note] if note else []
         if kept is not None:
             frame, missing = drop_missing_texts(frame, kept)
+    measures: frozenset[str] = frozenset()
+    if not is_typed:
+        frame, measures = type_columns(frame)
     frame.attrs |= {"notes": notes, "layer": chosen, "columns": columns, "unreadable": unreadable}
-    frame.attrs["missing"] = missing
+    frame.attrs |= {"missing": missing, "measures": measures}
     return frame
 
 
