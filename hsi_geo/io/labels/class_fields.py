@@ -61,9 +61,15 @@ def find_class_field(
             hint=f"choose one of them with --class-field{did_you_mean(wanted, _repeated(frame, fields))}",
         )
     answers = answer_fields(fields)
-    possible = [field for field in answers if may_hold_classes(frame[field], field, measures)]
-    usual = [field for field in possible if field.lower() in USUAL_CLASS_FIELDS]
-    in_style = [field for field in possible if find_name(field, [style.class_field])]
+    likely = [field for field in answers if may_hold_classes(frame[field], field, measures)]
+    named = _named_fields(frame, answers, style)
+    possible = [field for field in answers if field in likely or field in named]
+    usual = [
+        field
+        for field in named
+        if field.lower() in USUAL_CLASS_FIELDS and (field in likely or _is_repeated(frame[field]))
+    ]
+    in_style = [field for field in likely if find_name(field, [style.class_field])]
     if not usual and not in_style:
         _require_filled(frame, answers, possible, name, purpose)
     of_scp = sorted(
@@ -94,6 +100,19 @@ def find_class_field(
         f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
         hint=f"choose one with --class-field{_most_like_usual(_repeated(frame, shown))}",
     )
+
+
+def _named_fields(frame: gpd.GeoDataFrame, answers: Sequence[str], style: Style) -> list[str]:
+    """Fields with values that a usual name or the style of the layer tells to be the class.
+
+    They are not passed over for another field, even if they hold decimal numbers, truth values or dates.
+    """
+    return [
+        field
+        for field in answers
+        if has_text(frame[field])
+        and (field.lower() in USUAL_CLASS_FIELDS or find_name(field, [style.class_field]))
+    ]
 
 
 def _require_filled(

@@ -158,3 +158,50 @@ def test_a_field_that_differs_in_each_feature_is_not_proposed(
     assert isinstance(error.value, HsiGeoError)
     asked = f". Did you mean '{proposed}'?" if proposed else "--class-field"
     assert (error.value.hint or "").endswith(asked)
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        pytest.param([1.1, 1.2, 1.1, 2.1], ["1.1", "1.2", "2.1"], id="decimals"),
+        pytest.param([True, False, False, True], ["False", "True"], id="truths"),
+        pytest.param(["no", "yes", "no", "yes"], ["no", "yes"], id="words"),
+        pytest.param(["1.1", "1.10", "1.1", "1.2"], ["1.1", "1.10", "1.2"], id="codes"),
+        pytest.param(["2020-05-01", "2020-06-01"] * 2, ["2020-05-01", "2020-06-01"], id="dates"),
+    ],
+)
+@pytest.mark.parametrize("name", ["class", "Land_Cover"])
+@pytest.mark.parametrize("suffix", ["gpkg", "csv"])
+def test_a_field_of_a_usual_name_is_not_passed_over(
+    suffix: str, name: str, values: list[Any], classes: list[str], tmp_path: Path
+) -> None:
+    fields = {"crew": ["Anna", "Anna", "Ben", "Ben"], name: values}
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "csv":
+        rows = [f"{3 * n}.5,{n}.25,{fields['crew'][n]},{values[n]}" for n in range(4)]
+        path.write_text("\n".join([f"x,y,crew,{name}", *rows]) + "\n")
+    else:
+        write(path, fields)
+    found = read_shots(path)
+    assert [c.name for c in found.classes] == classes
+    assert f"class taken from field '{name}' (by its name)" in found.notes
+    assert found.other_fields == ("crew",)
+
+
+@pytest.mark.parametrize("other", [list("aabb"), [1, 1, 2, 2]], ids=["texts", "numbers"])
+def test_a_usual_name_of_single_measures_is_asked_about(tmp_path: Path, other: list[Any]) -> None:
+    fields = {"kind": other, "label": [0.125, 0.25, 0.5, 2.75]}
+    with pytest.raises(ClassFieldError, match="2 fields .* the class: 'kind', 'label'"):
+        read_shots(write(tmp_path / "a.gpkg", fields))
+    path = write(tmp_path / "b.gpkg", fields | {"class": list("efef")})
+    assert [c.name for c in read_shots(path).classes] == ["e", "f"]
+
+
+@pytest.mark.parametrize(
+    "values", [[0.5, 1.25, 0.5, 3.5], [True, False, True, False]], ids=["decimals", "truths"]
+)
+def test_measures_of_another_name_are_no_classes(tmp_path: Path, values: list[Any]) -> None:
+    path = write(tmp_path / "a.gpkg", {"measured": values, "crop": list("eeff")})
+    found = read_shots(path)
+    assert [c.name for c in found.classes] == ["e", "f"]
+    assert found.other_fields == ()
