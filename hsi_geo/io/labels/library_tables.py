@@ -14,6 +14,7 @@ from hsi_geo.errors import HsiGeoError, ShotsError
 from hsi_geo.io.files.limits import TEXT_BYTES
 from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.text_encoding import decode
+from hsi_geo.io.labels.separator_lines import split_separator
 from hsi_geo.io.labels.spectral_library import LibrarySpectrum, library_nm, make_spectrum
 from hsi_geo.wavelength_units import OPTICAL_NM
 
@@ -40,8 +41,9 @@ def rows_of(text: str) -> Rows:
     Args:
         text: The table.
     """
+    stated, text = split_separator(text)
     first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(";\t,", key=first.count)  # a comma may be a decimal sign
+    separator = stated or max(";\t,", key=first.count)  # a comma may be a decimal sign
     if not first.count(separator):
         separator = ","
     csv.field_size_limit(TEXT_BYTES)

@@ -17,6 +17,7 @@ from pyproj.exceptions import CRSError
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.text_encoding import decode
+from hsi_geo.io.labels.separator_lines import MOST_BYTES, split_separator
 from hsi_geo.io.readers.base import plain
 
 #: Endings of tables: values separated by commas, semicolons, tabs or bars.
@@ -106,10 +107,11 @@ def read_header(name: str) -> list[str]:
     if Path(name).suffix.lower() not in TABLES or not exists(name):
         return []
     try:
-        line = decode(Path(name).read_bytes())[0].partition("\n")[0]
+        stated, text = split_separator(decode(Path(name).read_bytes())[0])
     except OSError:
         return []
-    separator = max(",;\t|", key=line.count)
+    line = text.partition("\n")[0]
+    separator = stated or max(",;\t|", key=line.count)
     return [word.strip().strip("\"'") for word in line.split(separator)]
 
 
@@ -169,26 +171,40 @@ def _well_known_text(header: Sequence[str]) -> Columns | None:
 
 @contextmanager
 def as_csv(name: str) -> Iterator[str]:
-    """A table under a name that GDAL's CSV driver opens, which leaves .txt files alone.
+    """A table as GDAL's CSV driver opens it, which leaves .txt files alone and takes the line ``sep=;`` of Excel for a header.
 
     Args:
         name: Path of any file.
 
     Yields:
-        The same path, or that of a copy of the .txt file in a temporary folder.
+        The same path, or that of a copy of the table in a temporary folder.
     """
     path = Path(name)
-    if path.suffix.lower() != ".txt" or not path.is_file():
+    skipped = _bytes_before_header(path)
+    if not skipped and (path.suffix.lower() != ".txt" or not path.is_file()):
         yield name
         return
     with tempfile.TemporaryDirectory(prefix="hsi-geo-") as folder:
-        table = Path(folder) / path.with_suffix(".csv").name
-        shutil.copyfile(path, table)
+        suffix = ".csv" if path.suffix.lower() == ".txt" else path.suffix
+        table = Path(folder) / path.with_suffix(suffix).name
+        with path.open("rb") as source, table.open("wb") as copy:
+            source.seek(skipped)
+            shutil.copyfileobj(source, copy)
         for ending in (".csvt", ".prj"):
             beside = path.with_suffix(ending)
             if exists(beside):
                 shutil.copyfile(beside, table.with_suffix(ending))
         yield str(table)
+
+
+def _bytes_before_header(path: Path) -> int:
+    """Bytes of the line that tells Excel the separator of a table; 0 without one."""
+    if path.suffix.lower() not in TABLES or not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        start = file.read(MOST_BYTES).decode("utf-8", errors="replace")
+    stated, rest = split_separator(start)
+    return 0 if stated is None else len(start[: len(start) - len(rest)].encode())
 
 
 def set_table_crs(
