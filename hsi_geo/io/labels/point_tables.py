@@ -43,7 +43,7 @@ _AXES = (
 #: and x_coord, GPS receivers GPS_Longitude, Darwin Core decimalLongitude; and units.
 _AFFIX = (
     r"(?:point|coords?|coordinates?|utm|geom|geometry|field|gps|pos|position|centroid|inside|map|proj"
-    r"|wgs84|wgs|epsg\d+|decimal|dd|degrees?|deg|meters?|metres?|m)"
+    r"|wgs84|wgs|epsg\d{4,6}|decimal|dd|degrees?|deg|meters?|metres?|m)"
 )
 
 #: Columns of well-known text, as GDAL, QGIS, geopandas and PostGIS name them.
@@ -57,10 +57,21 @@ class Columns:
     Attributes:
         names: Names of the columns of x and y, or of the one column of well-known text.
         degrees: Whether the names are those of longitude and latitude.
+        epsg: Code of the CRS that the names tell (`x_epsg23033`); None if they tell none.
+        wgs84: Whether the names tell WGS 84 (`x_wgs84`), whose coordinates may be degrees or those of a projection.
     """
 
     names: tuple[str, ...]
     degrees: bool = False
+    epsg: int | None = None
+    wgs84: bool = False
+
+    @property
+    def geographic(self) -> CRS:
+        """The CRS of columns that are named as degrees."""
+        if self.epsg is not None and _is_geographic(self.epsg):
+            return CRS.from_epsg(self.epsg)
+        return CRS.from_epsg(4326)
 
     @property
     def options(self) -> Mapping[str, str]:
@@ -120,9 +131,21 @@ def _coordinates(header: Sequence[str]) -> Columns | None:
     for x, y, degrees in _AXES:
         of_x, of_y = _columns_of(header, x), _columns_of(header, y)
         for affix in of_x.keys() & of_y.keys():
-            found.setdefault(affix, Columns((of_x[affix], of_y[affix]), degrees))
+            code = re.search(r"epsg(\d+)", affix)
+            epsg = None if code is None else int(code[1])
+            one = Columns(
+                (of_x[affix], of_y[affix]), degrees or _is_geographic(epsg), epsg, "wgs" in affix
+            )
+            found.setdefault(affix, one)
     shortest = min(found, key=lambda affix: len(affix.removeprefix("coord")), default=None)
     return None if shortest is None else found[shortest]
+
+
+def _is_geographic(epsg: int | None) -> bool:
+    try:
+        return epsg is not None and bool(CRS.from_epsg(epsg).is_geographic)
+    except CRSError:  # `set_table_crs` says so
+        return False
 
 
 def misspelt_columns(header: Sequence[str]) -> dict[str, str]:
@@ -212,8 +235,8 @@ def set_table_crs(
 ) -> tuple[gpd.GeoDataFrame, str | None]:
     """Set the CRS of a table's features.
 
-    It is that of a .prj file beside the table, else WGS 84 if the columns are named as degrees. It
-    stays unset otherwise: coordinates are then in the CRS of the scene.
+    It is that of a .prj file beside the table, or that of the code in the names of its columns, else WGS 84 if the columns
+    are named as degrees. It stays unset otherwise: coordinates are then in the CRS of the scene.
 
     Args:
         frame: Features of the table.
@@ -225,19 +248,64 @@ def set_table_crs(
         note: What was assumed, as a sentence; None if the CRS was stated.
 
     Raises:
-        ShotsError: If the .prj file holds no CRS.
+        ShotsError: If the .prj file holds no CRS, or names of columns tell another one, or one that is not known.
     """
-    beside = Path(name).with_suffix(".prj")
-    if frame.crs is not None:
-        return frame, None
-    if exists(beside):
-        try:
-            return frame.set_crs(CRS.from_user_input(beside.read_text())), None
-        except (CRSError, OSError, UnicodeDecodeError) as error:
-            raise ShotsError(
-                f"'{beside}' holds no coordinate reference system that PROJ knows ({plain(error)})",
-                hint="mend it, or take it away: coordinates are then the scene's own",
-            ) from error
-    if columns.degrees:
+    stated = _crs_beside(Path(name).with_suffix(".prj")) if frame.crs is None else frame.crs
+    named = None if columns.epsg is None else _crs_of_code(columns.epsg, columns, name)
+    if stated is not None and named is not None and not are_one(named, stated):
+        raise ShotsError(
+            f"'{name}' has coordinates in {columns}, and the .prj beside it states {stated.name}",
+            hint="take away the .prj, or rename the columns: one of both is wrong",
+        )
+    if stated is not None:
+        return frame.set_crs(stated), None
+    if named is not None:
+        return frame.set_crs(named), f"{columns} taken for EPSG:{columns.epsg}"
+    if columns.degrees or (columns.wgs84 and _are_degrees(frame)):
         return frame.set_crs(4326), f"{columns} taken for WGS 84"
     return frame, f"{columns} taken for coordinates in the scene's own CRS"
+
+
+def _crs_beside(beside: Path) -> CRS | None:
+    """The CRS of a .prj file; None if there is no such file."""
+    if not exists(beside):
+        return None
+    try:
+        return CRS.from_user_input(beside.read_text())
+    except (CRSError, OSError, UnicodeDecodeError) as error:
+        raise ShotsError(
+            f"'{beside}' holds no coordinate reference system that PROJ knows ({plain(error)})",
+            hint="mend it, or take it away: coordinates are then the scene's own",
+        ) from error
+
+
+def _crs_of_code(epsg: int, columns: Columns, name: str) -> CRS:
+    try:
+        return CRS.from_epsg(epsg)
+    except CRSError as error:
+        raise ShotsError(
+            f"'{name}' has coordinates in {columns}, and PROJ does not know EPSG:{epsg} ({plain(error)})",
+            hint="write the code of EPSG in the names, or call the columns x and y and put a .prj beside the table",
+        ) from error
+
+
+def _are_degrees(frame: gpd.GeoDataFrame) -> bool:
+    """Whether all coordinates lie in the ranges of longitude and latitude."""
+    left, bottom, right, top = frame.total_bounds
+    return bool(left >= -180 and right <= 360 and bottom >= -90 and top <= 90)
+
+
+def are_one(crs: CRS, stated: CRS) -> bool:
+    """Whether a .prj states a CRS. As ESRI writes it, it has other names and another order of axes.
+
+    Args:
+        crs: A CRS that something else tells.
+        stated: The CRS of a .prj.
+    """
+    if crs.equals(stated, ignore_axis_order=True):
+        return True
+    try:
+        one, two = (CRS.from_wkt(each.to_wkt("WKT1_ESRI")) for each in (crs, stated))
+    except CRSError:  # ESRI's text holds not all kinds
+        return False
+    return one.equals(two, ignore_axis_order=True)

@@ -11,7 +11,7 @@ from pyproj.exceptions import CRSError
 
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.coordinate_texts import parse_coordinate, parse_geometry
-from hsi_geo.io.labels.point_tables import Columns
+from hsi_geo.io.labels.point_tables import Columns, are_one
 from hsi_geo.io.readers.base import plain
 
 #: Texts of a cell that has no value, in lower case.
@@ -111,20 +111,9 @@ def _crs_of(codes: set[int], stated: CRS | None, name: str) -> CRS:
             f"'{name}' has geometries of the SRID {code}, which PROJ does not know ({plain(error)})",
             hint="write the code of EPSG, or plain well-known text with a .prj beside the table",
         ) from error
-    if stated is not None and not _are_one(crs, stated):
+    if stated is not None and not are_one(crs, stated):
         raise ShotsError(
             f"'{name}' has geometries of the SRID {code}, and the .prj beside it states {stated.name}",
             hint="take away the wrong one of both",
         )
     return crs
-
-
-def _are_one(crs: CRS, stated: CRS) -> bool:
-    """Whether a .prj states a CRS. As ESRI writes it, it has other names and another order of axes."""
-    if crs.equals(stated, ignore_axis_order=True):
-        return True
-    try:
-        one, two = (CRS.from_wkt(each.to_wkt("WKT1_ESRI")) for each in (crs, stated))
-    except CRSError:  # ESRI's text holds not all kinds
-        return False
-    return one.equals(two, ignore_axis_order=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import HsiGeoError
@@ -64,7 +63,7 @@ def kind_of_table(
     as_points = f"{either}: it is read as a table of points, and would be a spectral library without these columns"
     if needs_places or not columns.degrees:
         return TableKind(False, as_points)
-    inside = any_inside(points, CRS.from_epsg(4326), near)
+    inside = any_inside(points, columns.geographic, near)
     if inside:
         return TableKind(False, as_points)
     where = "" if inside is None else ", none of them in the scene"

@@ -191,7 +191,7 @@ def test_a_field_of_a_usual_name_is_not_passed_over(
 @pytest.mark.parametrize("other", [list("aabb"), [1, 1, 2, 2]], ids=["texts", "numbers"])
 def test_a_usual_name_of_single_measures_is_asked_about(tmp_path: Path, other: list[Any]) -> None:
     fields = {"kind": other, "label": [0.125, 0.25, 0.5, 2.75]}
-    with pytest.raises(ClassFieldError, match="2 fields .* the class: 'kind', 'label'"):
+    with pytest.raises(ClassFieldError, match=r"2 fields .* the class: 'kind', 'label'"):
         read_shots(write(tmp_path / "a.gpkg", fields))
     path = write(tmp_path / "b.gpkg", fields | {"class": list("efef")})
     assert [c.name for c in read_shots(path).classes] == ["e", "f"]

@@ -8,7 +8,7 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from hsi_geo.io.labels.purposes import REFERENCE
+from hsi_geo.io.labels.purposes import REFERENCE, TRAINING
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.table_types import type_columns
 
@@ -61,8 +61,8 @@ def test_classes_are_as_written(name: str, classes: list[str], tmp_path: Path) -
     ],
 )
 def test_whole_numbers_are_numbers(classes: list[str], values: list[int], tmp_path: Path) -> None:
-    for purpose in ({}, {"purpose": REFERENCE}):
-        shots = read_shots(table(tmp_path / "a.csv", classes, ";"), **purpose)
+    for purpose in (TRAINING, REFERENCE):
+        shots = read_shots(table(tmp_path / "a.csv", classes, ";"), purpose=purpose)
         assert [c.value for c in shots.classes] == values
         assert [c.name for c in shots.classes] == [str(value) for value in values]
 
