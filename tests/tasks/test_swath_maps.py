@@ -20,7 +20,8 @@ from swath_cases import Swath, expected_pixels, make_swath, write_tanager
 from hsi_geo import assess, classify, compare, open_scene, polygons, read_shots, sample
 from hsi_geo.arrays import AnyArray, IntArray
 from hsi_geo.errors import MapError, OptionError
-from hsi_geo.io.labels.aoi import area_mask, read_area
+from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.pixel_centres import area_mask
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.io.maps.reader import read_map

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
-import rasterio.features
 import xarray as xr
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.datasets.indian_pines import load_indian_pines
+from hsi_geo.io.labels.pixel_centres import rasterize_centres
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
@@ -93,9 +93,7 @@ def _enmap_berlin(folder: Path) -> Loaded:
     grid = grid_of(scene)
     frame = shots.frame.to_crs(grid.crs)
     covered = [
-        rasterio.features.rasterize(
-            frame.geometry[frame["class_id"] == c.id], grid.shape, transform=grid.transform
-        )
+        rasterize_centres(frame.geometry[frame["class_id"] == c.id], grid, grid.window)
         for c in shots.classes
     ]
     claims = np.stack(covered).astype(np.int64)

@@ -12,6 +12,7 @@ import shapely
 from hsi_geo.arrays import IntArray
 from hsi_geo.extras import missing_extra
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
+from hsi_geo.io.labels.pixel_centres import are_centres_in
 from hsi_geo.io.scenes.windows import read_window
 from hsi_geo.tiling import Grid, Window
 
@@ -83,10 +84,9 @@ class ShotSampler(SpatialSampler):
         """For each class with pixels, (N, 3) scene index, row, column."""
         parts = []
         for index, (pixels, grid) in enumerate(zip(labels.pixels, labels.grids, strict=True)):
-            x, y = grid.transform.a, grid.transform.e
-            xs = grid.transform.c + x * (pixels.cols + 0.5)
-            ys = grid.transform.f + y * (pixels.rows + 0.5)
-            keep = np.ones(len(pixels), bool) if roi is None else shapely.contains_xy(roi, xs, ys)
+            keep = np.ones(len(pixels), bool)
+            if roi is not None:
+                keep = are_centres_in(roi, grid, pixels.rows, pixels.cols)
             here = np.full(int(keep.sum()), index)
             parts.append(
                 np.stack([here, pixels.rows[keep], pixels.cols[keep], pixels.class_ids[keep]], 1)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-import rasterio.features
 import shapely
 
-from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.containers import find_raster
 from hsi_geo.io.labels.geometry_repair import repair
@@ -17,7 +14,7 @@ from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
 from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.packages import is_archive
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Grid
 
 
 def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
@@ -112,27 +109,3 @@ def find_raster_or_polygons(
         if raster is None:
             raise
         return raster, None
-
-
-def area_mask(area: shapely.Geometry, grid: Grid, window: Window) -> BoolArray:
-    """Find the pixels of a window whose centre is in an area of interest.
-
-    Args:
-        area: Polygons in the CRS of the grid, as `read_area` returns them.
-        grid: Pixels of the scene.
-        window: Pixels to test.
-
-    Returns:
-        (height, width) True inside the area.
-
-    Examples:
-        >>> from affine import Affine
-        >>> grid = Grid(2, 3, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 2.0), None)
-        >>> area_mask(shapely.box(0.9, 0.0, 3.0, 1.0), grid, grid.window).tolist()
-        [[False, False, False], [False, True, True]]
-    """
-    return np.asarray(
-        rasterio.features.geometry_mask(
-            [area], out_shape=window.shape, transform=grid.transform_of(window), invert=True
-        )
-    )

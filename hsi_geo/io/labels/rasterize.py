@@ -10,6 +10,7 @@ import shapely
 from rasterio.enums import MergeAlg
 
 from hsi_geo.arrays import AnyArray, Float64Array, IntArray
+from hsi_geo.io.labels.pixel_centres import rasterize_centres, shorter_side
 from hsi_geo.tiling import Grid, Window
 
 #: A line or polygon that extends farther than this is an error in its coordinates. GDAL would take
@@ -70,12 +71,14 @@ def _under_polygons_apart(
     shapes = [polygons[i].__geo_interface__ for i, _ in inside]  # converted once for both
 
     def rasterize(values: Iterable[int], merge: MergeAlg) -> IntArray:
+        if not all_touched:
+            return rasterize_centres(shapes, grid, around, values=values, merge=merge)
         return np.asarray(
             rasterio.features.rasterize(
                 zip(shapes, values, strict=True),
                 out_shape=around.shape,
                 transform=grid.transform_of(around),
-                all_touched=all_touched,
+                all_touched=True,
                 merge_alg=merge,
                 dtype="int32",
             )
@@ -110,7 +113,7 @@ def _pixels_inside(geometries: AnyArray, grid: Grid) -> list[PixelsUnder]:
 
 def _far(grid: Grid) -> float:
     """`FAR_PX` in units of the CRS."""
-    return FAR_PX * min(grid.resolution)
+    return FAR_PX * shorter_side(grid)
 
 
 def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> PixelsUnder:
@@ -141,14 +144,16 @@ def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> P
     window = _pixel_windows(np.array([geometry.bounds]), grid)[0].clip(*grid.shape)
     if not (window.height and window.width):
         return np.empty(0, np.int64), np.empty(0, np.int64), False
-    line = geometry.geom_type in ("LineString", "LinearRing")
-    burnt = rasterio.features.rasterize(
-        [geometry],
-        out_shape=window.shape,
-        transform=grid.transform_of(window),
-        all_touched=all_touched or line,
-        dtype="uint8",
-    )
+    if all_touched or geometry.geom_type in ("LineString", "LinearRing"):
+        burnt = rasterio.features.rasterize(
+            [geometry],
+            out_shape=window.shape,
+            transform=grid.transform_of(window),
+            all_touched=True,
+            dtype="uint8",
+        )
+    else:
+        burnt = rasterize_centres([geometry], grid, window)
     rows, cols = np.nonzero(burnt)
     if len(rows):
         return rows + window.row, cols + window.col, False

@@ -11,12 +11,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import rasterio.features
 import shapely
 
 from hsi_geo.arrays import BoolArray, IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.geopackages import layer_name
+from hsi_geo.io.labels.pixel_centres import are_centres_in, area_mask
 from hsi_geo.io.labels.zones import Zone
 from hsi_geo.io.maps.areas import area_decimals, row_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
@@ -96,7 +96,7 @@ def count_zone(opened: ReadMap, zone: Zone) -> ZoneCount:
     window = _window(zone.geometry, opened.grid)
     for part in blocks(window.height, window.width, STRIP_PX, max(1, window.width)):
         strip = Window(part.row + window.row, part.col + window.col, part.height, part.width)
-        inside = _mask(zone.geometry, opened.grid, strip)
+        inside = area_mask(zone.geometry, opened.grid, strip)
         if not inside.any():
             continue
         values = opened.read(strip)
@@ -123,10 +123,7 @@ def are_in_zone(zone: Zone, grid: Grid, rows: IntArray, cols: IntArray) -> BoolA
         rows: (N,) rows.
         cols: (N,) columns.
     """
-    t = grid.transform
-    x = t.c + t.a * (cols + 0.5) + t.b * (rows + 0.5)
-    y = t.f + t.d * (cols + 0.5) + t.e * (rows + 0.5)
-    return np.asarray(shapely.contains_xy(zone.geometry, x, y), bool)
+    return are_centres_in(zone.geometry, grid, rows, cols)
 
 
 def _window(geometry: shapely.Geometry, grid: Grid) -> Window:
@@ -136,14 +133,6 @@ def _window(geometry: shapely.Geometry, grid: Grid) -> Window:
     if clipped.is_empty:
         return Window(0, 0, 0, 0)
     return grid.window_of(clipped.bounds).grow(1).clip(*grid.shape)
-
-
-def _mask(geometry: shapely.Geometry, grid: Grid, window: Window) -> BoolArray:
-    return np.asarray(
-        rasterio.features.geometry_mask(
-            [geometry], out_shape=window.shape, transform=grid.transform_of(window), invert=True
-        )
-    )
 
 
 def require_table_name(path: Path) -> Path:

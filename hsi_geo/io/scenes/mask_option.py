@@ -17,7 +17,8 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local
-from hsi_geo.io.labels.aoi import area_mask, find_raster_or_polygons
+from hsi_geo.io.labels.aoi import find_raster_or_polygons
+from hsi_geo.io.labels.pixel_centres import area_mask
 from hsi_geo.io.readers.base import Pixels, SceneFile
 from hsi_geo.io.readers.quality_layers import (
     AUTO_KINDS,

@@ -13,7 +13,7 @@ import xarray as xr
 
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.io.files.scratch import scratch_folder
-from hsi_geo.io.labels.aoi import area_mask
+from hsi_geo.io.labels.pixel_centres import area_mask
 from hsi_geo.io.maps.writer import MapWriter
 from hsi_geo.io.scenes.neighbours import HaloScene
 from hsi_geo.io.scenes.properties import grid_of

@@ -14,8 +14,9 @@ from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.labels.aoi import area_mask, read_area
+from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.bent_edges import MOST_VERTICES
+from hsi_geo.io.labels.pixel_centres import area_mask
 from hsi_geo.io.labels.reprojection import reproject
 from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.tiling import Grid

@@ -12,8 +12,9 @@ from affine import Affine
 from pyproj import CRS
 from shapely import GeometryCollection, LineString, MultiPolygon, Point, Polygon, box
 
-from hsi_geo.io.labels.aoi import area_mask, read_area
+from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.geometry_repair import repair
+from hsi_geo.io.labels.pixel_centres import area_mask
 from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.tiling import Grid
 

@@ -12,7 +12,8 @@ from affine import Affine
 from pyproj import CRS
 
 from hsi_geo.errors import HsiGeoError
-from hsi_geo.io.labels.aoi import area_mask, read_area
+from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.pixel_centres import area_mask
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.tiling import Grid
