@@ -138,7 +138,7 @@ def test_a_raster_of_finer_pixels_has_one_class_at_each_centre(
     x, y = shapely.get_coordinates(
         place(shapely.points(found.cols + 0.5, found.rows + 0.5), grid)
     ).T
-    looked_up = Grid(*classes.shape, fine, UTM).pixels_at(x + 1e-4, y - 0.618e-4)
+    looked_up = Grid(HEIGHT * ratio, WIDTH * ratio, fine, UTM).pixels_at(x + 1e-4, y - 0.618e-4)
     expected = classes[looked_up]
     np.testing.assert_array_equal(found.class_ids, expected)
 
