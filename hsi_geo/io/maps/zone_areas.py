@@ -18,7 +18,7 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.geopackages import layer_name
 from hsi_geo.io.labels.pixel_centres import are_centres_in, area_mask
 from hsi_geo.io.labels.zones import Zone
-from hsi_geo.io.maps.areas import area_decimals, row_areas_ha
+from hsi_geo.io.maps.areas import area_decimals, pixel_areas_ha
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap
 from hsi_geo.io.maps.vector_files import LayerWriter, writing_layer
 from hsi_geo.text import spreadsheet_text
@@ -91,8 +91,7 @@ def count_zone(opened: ReadMap, zone: Zone) -> ZoneCount:
     """
     pixels: dict[int, int] = {}
     areas: dict[int, float] = {}
-    areas_ha = row_areas_ha(opened.grid)
-    of_row = np.ones(opened.grid.height) if areas_ha is None else areas_ha
+    of_grid = pixel_areas_ha(opened.grid)
     window = _window(zone.geometry, opened.grid)
     for part in blocks(window.height, window.width, STRIP_PX, max(1, window.width)):
         strip = Window(part.row + window.row, part.col + window.col, part.height, part.width)
@@ -101,7 +100,7 @@ def count_zone(opened: ReadMap, zone: Zone) -> ZoneCount:
             continue
         values = opened.read(strip)
         known = inside & ~np.ma.getmaskarray(values)
-        sizes = np.broadcast_to(of_row[strip.slices[0], None], strip.shape)[known]
+        sizes = np.ones(known.sum()) if of_grid is None else of_grid.of(strip)[known]
         present, index = np.unique(values.data[known], return_inverse=True)
         for value, count, area in zip(
             present.tolist(),

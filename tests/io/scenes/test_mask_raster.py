@@ -53,7 +53,7 @@ def expected(mask: AnyArray, raster: Grid, scene: Grid) -> BoolArray:
     """Where the pixel of the mask under the centre of a scene's pixel is not 0."""
     assert raster.crs is not None
     assert scene.crs is not None
-    rows, cols = np.indices(scene.shape)
+    rows, cols = np.indices(scene.shape, np.float64)
     x, y = along(scene.transform, cols + 0.5, rows + 0.5)
     if not raster.crs.equals(scene.crs):
         x, y = Transformer.from_crs(scene.crs, raster.crs, always_xy=True).transform(x, y)
