@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hsi_geo.arrays import Float64Array
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.errors import SceneError
 
 #: Coordinates along the bands, and the attributes that hold the same. rioxarray reads nodata values in this order, and
@@ -72,6 +72,45 @@ def without(scene: xr.DataArray, *names: str) -> xr.DataArray:
     if NODATA in names:
         scene.encoding.pop("_FillValue", None)
     return scene
+
+
+def along_bands(scene: xr.DataArray) -> tuple[xr.DataArray, tuple[str, ...]]:
+    """The array with lists of its attributes as coordinates along ``band``.
+
+    It is called before bands get numbers: a list is for the bands of the file, and the numbers in the file tell which of
+    them an array still has.
+
+    Args:
+        scene: (band, y, x) array.
+
+    Returns:
+        The array, and a sentence for each list whose order is not sure.
+
+    Raises:
+        SceneError: If a list does not fit the bands.
+    """
+    unsure = []
+    for name in (SCALE, OFFSET, NODATA):
+        key = next((key for key in _KEYS[name] if len(_numbers(scene.attrs.get(key)))), None)
+        values = declared(scene, name)
+        if key is None or values is None or not np.ndim(values):
+            continue
+        numbers = _numbers(scene.attrs[key])
+        bands = _numbers_in_file(scene, len(numbers))
+        if len(np.unique(numbers)) > 1:
+            first = np.arange(1, scene.shape[0] + 1)
+            if bands is None:
+                unsure.append(
+                    f"its bands have no numbers, so its attribute '{key}' is taken to be in their order; keep the coordinate "
+                    "'band' of the file, which tells the order"
+                )
+            elif len(bands) < len(numbers) and np.array_equal(bands, first):
+                unsure.append(
+                    f"its attribute '{key}' has {len(numbers)} numbers, and its bands are numbered 1 to {len(bands)}, so "
+                    "they get the first ones; keep the coordinate 'band' of the file if they were other bands there"
+                )
+        scene = declare(scene, name, values)
+    return scene, tuple(unsure)
 
 
 def declared(scene: xr.DataArray, name: str) -> float | Float64Array | None:
@@ -134,13 +173,22 @@ def _numbers(value: Any) -> Float64Array:
 
 def _of_bands(scene: xr.DataArray, numbers: Float64Array, key: str) -> Float64Array:
     """The numbers of a list for the bands that an array still has, which their numbers in the file tell."""
-    bands = scene["band"].values if "band" in scene.coords else np.array([])
-    known = len(bands) and bands.shape == scene.shape[:1] and bands.dtype.kind in "iu"
-    if known and bands.min() >= 1 and bands.max() <= len(numbers):
+    count = scene.shape[0]
+    if len(np.unique(numbers)) == 1:  # the same for each band, also NaN
+        return np.full(count, numbers[0])
+    bands = _numbers_in_file(scene, len(numbers))
+    if bands is not None:
         return np.asarray(numbers[bands - 1])
-    if len(numbers) == scene.shape[0]:
+    if len(numbers) == count:
         return numbers
     raise SceneError(
-        f"the array has {scene.shape[0]} bands, and its attribute '{key}' has {len(numbers)} numbers",
+        f"the array has {count} bands, and its attribute '{key}' has {len(numbers)} numbers",
         hint=f"give the attribute '{key}' one number for each band",
     )
+
+
+def _numbers_in_file(scene: xr.DataArray, count: int) -> IntArray | None:
+    """(C,) numbers of the bands in a file of so many bands, from 1; None if the array has none, or others."""
+    bands = scene["band"].values if "band" in scene.coords else np.array([])
+    known = len(bands) and bands.shape == scene.shape[:1] and bands.dtype.kind in "iu"
+    return bands if known and bands.min() >= 1 and bands.max() <= count else None

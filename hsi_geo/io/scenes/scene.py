@@ -20,6 +20,7 @@ from hsi_geo.io.readers.stac_assets import Links
 from hsi_geo.io.scenes import accessor  # noqa: F401  (registers scene.hsi)
 from hsi_geo.io.scenes.class_maps import is_class_map
 from hsi_geo.io.scenes.coordinates import in_order
+from hsi_geo.io.scenes.declared_values import along_bands
 from hsi_geo.io.scenes.given_scenes import given_scene, given_scenes
 from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
 from hsi_geo.io.scenes.mask_option import AUTO, NONE, with_mask
@@ -105,7 +106,9 @@ def open_scene(
             hint="give --mask to open_scene together with the path of the scene",
         )
     require_real(path.dtype, name_of(path))
-    scene = in_order(path, name_of(path))
+    scene, unsure = along_bands(in_order(path, name_of(path)))
+    if unsure:
+        scene = scene.assign_attrs(warnings=(*scene.attrs.get("warnings", ()), *unsure))
     if wavelengths is not None:
         return _with_given_wavelengths(scene, wavelengths)
     return _with_checked_bands(scene)

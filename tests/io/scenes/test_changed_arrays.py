@@ -195,6 +195,42 @@ def test_a_list_that_does_not_fit_the_bands_is_refused(planted: Planted) -> None
         scene.hsi.read()
 
 
+LISTS: dict[str, tuple[Change, Any, str]] = {
+    "numbers kept": (lambda s: s[10:20], np.s_[10:20], ""),
+    "numbers along other axis": (lambda s: s.swap_dims(band="wavelength")[5:9], np.s_[5:9], ""),
+    "all without numbers": (lambda s: s.drop_vars("band"), np.s_[:], "bands have no numbers"),
+    "first bands": (lambda s: s[:7], np.s_[:7], "40 numbers, and its bands are numbered 1 to 7"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:(Scales|Offsets) differ across bands:UserWarning")
+@pytest.mark.parametrize("case", LISTS)
+def test_lists_follow_bands_that_get_numbers_later(planted: Planted, case: str) -> None:
+    _, physical = with_scales(planted)
+    raster: Any = rioxarray.open_rasterio(planted.path)
+    change, bands, expected = LISTS[case]
+    scene = open_scene(change(raster.assign_coords(wavelength=("band", planted.centres_nm))))
+    image, valid = scene.hsi.read()
+    np.testing.assert_allclose(image[:, valid], physical[bands][:, valid], rtol=1e-5)
+    warnings = [text for text in scene.attrs.get("warnings", ()) if "numbers" in text]
+    assert len(warnings) == (2 if expected else 0)  # of scales and of offsets
+    assert all(expected in text for text in warnings)
+
+
+@pytest.mark.filterwarnings("ignore:(Scales|Offsets) differ across bands:UserWarning")
+@pytest.mark.parametrize("bands", [np.s_[20:], np.s_[:30], np.s_[::2]], ids=["end", "start", "2nd"])
+def test_a_list_without_numbers_of_its_bands_must_fit_them(planted: Planted, bands: slice) -> None:
+    with_scales(planted)
+    raster: Any = rioxarray.open_rasterio(planted.path)
+    scene = raster.assign_coords(wavelength=("band", planted.centres_nm))
+    part = scene.swap_dims(band="wavelength").drop_vars("band")[bands]
+    with pytest.raises(SceneError, match=r"its attribute 'scales' has 40 numbers"):
+        open_scene(part)
+    same = open_scene(part.assign_attrs(scales=(0.5,) * 40, offsets=(0.0,) * 40))
+    assert describe_scene(same)["scale"] == 0.5
+    assert not any("numbers" in text for text in same.attrs.get("warnings", ()))
+
+
 PLACES = ["_FillValue", "missing_value", "fill_value", "nodata", "nodatavals", "encoding"]
 
 
