@@ -6,6 +6,7 @@ DataLoader worker opens the files itself.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 Sample = dict[str, Any]
 Transforms = Callable[[Sample], Sample]
 
+#: Pixels of two grids are the same if they lie apart by no more than this share of a pixel.
+_SAME_PX = 1e-3
+
 
 class _GridDataset(GeoDataset):
     """A dataset with one upright pixel grid for each scene, all in one CRS."""
@@ -61,12 +65,18 @@ class _GridDataset(GeoDataset):
     def __and__(self, other: GeoDataset) -> IntersectionDataset:
         """Both datasets where they overlap; keys of both are taken from the first one.
 
-        Shots that have no grid yet get that of the scenes.
+        Shots get the grid of the scenes. Shots that got the grid of other scenes before stay as they are: a copy of
+        them is used.
+
+        Raises:
+            ShotsError: If shots were given other scenes (``like``), or none of them lies in the scenes.
         """
-        for shots, scenes in ((self, other), (other, self)):
-            if isinstance(shots, ShotLabels) and isinstance(scenes, HyperspectralScene):
-                shots.label(scenes)
-        return IntersectionDataset(self, other, collate_fn=_first_of_each)
+        first, second = self, other
+        if isinstance(first, ShotLabels) and isinstance(second, HyperspectralScene):
+            first = first.on_grid_of(second)
+        elif isinstance(second, ShotLabels) and isinstance(first, HyperspectralScene):
+            second = second.on_grid_of(first)
+        return IntersectionDataset(first, second, collate_fn=_first_of_each)
 
     def _locate(self, index: Any) -> tuple[int, Window, Sample]:
         """The index of the scene under a query, the window of the query there, and its TorchGeo keys.
@@ -188,8 +198,9 @@ class ShotLabels(_GridDataset):
 
     Args:
         shots: Vector file, or shots that were read before, in any CRS.
-        like: Dataset of the scenes whose pixels the shots label. None takes the one that the shots are first
-            combined with (``scenes & shots``); until then there are no samples.
+        like: Dataset of the scenes whose pixels the shots label. None takes the one that the shots are
+            combined with (``scenes & shots``); until then there are no samples. The shots can then be combined
+            with further scenes, too.
         transforms: Function that is applied to each sample; None for none.
 
     Attributes:
@@ -214,8 +225,37 @@ class ShotLabels(_GridDataset):
         self.pixels: list[ShotPixels] = []
         self.paths = [part.source for part in self.shots.parts or (self.shots,)]
         self.transforms = transforms
+        self._like_was_given = like is not None
         if like is not None:
             self.label(like)
+
+    def on_grid_of(self, scenes: HyperspectralScene) -> ShotLabels:
+        """These shots with the grids of scenes, or a copy of them if they have the grids of other scenes.
+
+        Args:
+            scenes: Dataset of the scenes.
+
+        Raises:
+            ShotsError: If the shots were given other scenes (``like``), no shot lies in any scene, or CRS are missing on
+                one side only.
+        """
+        if not self.grids:
+            self.label(scenes)
+            return self
+        if self._like_was_given:
+            if all(any(_is_part(grid, own) for own in self.grids) for grid in scenes.grids):
+                return self
+            raise ShotsError(
+                f"shots '{self.shots.source}' label the pixels of other scenes than '{scenes.paths[0]}'",
+                hint="give like= the scenes that the shots are combined with, or leave it out",
+            )
+        pairs = zip(self.grids, scenes.grids, strict=False)
+        if len(self.grids) == len(scenes.grids) and all(_is_same(a, b) for a, b in pairs):
+            return self
+        labels = copy.copy(self)
+        labels.grids = []
+        labels.label(scenes)
+        return labels
 
     def label(self, scenes: HyperspectralScene) -> None:
         """Burn the shots into the grids of scenes, unless they have grids already.
@@ -279,6 +319,26 @@ class ShotLabels(_GridDataset):
 def _holds(grid: Grid, point: shapely.Point) -> bool:
     rows, cols = grid.pixels_at(np.array([point.x]), np.array([point.y]))
     return bool(0 <= rows[0] < grid.height and 0 <= cols[0] < grid.width)
+
+
+def _is_part(grid: Grid, whole: Grid) -> bool:
+    """Whether the pixels of a grid are pixels of another one."""
+    same_crs = grid.crs == whole.crs or (
+        grid.crs is not None and whole.crs is not None and grid.crs.equals(whole.crs)
+    )
+    a, b = grid.transform, whole.transform
+    if not same_crs or not np.allclose((a.a, a.e), (b.a, b.e), rtol=1e-6):
+        return False
+    col, row = ~b @ (a.c, a.f)
+    return bool(
+        max(abs(col - round(col)), abs(row - round(row))) <= _SAME_PX
+        and 0 <= round(row) <= whole.height - grid.height
+        and 0 <= round(col) <= whole.width - grid.width
+    )
+
+
+def _is_same(grid: Grid, other: Grid) -> bool:
+    return grid.shape == other.shape and _is_part(grid, other)
 
 
 def _first_of_each(samples: Sequence[Sample]) -> Sample:
