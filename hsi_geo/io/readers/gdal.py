@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 
 import rasterio
+from rasterio.env import get_gdal_config, set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.io.files.gdal_options import LOCAL_OPTIONS, REMOTE_DRIVERS, REMOTE_OPTIONS
@@ -16,9 +18,11 @@ from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import is_link
 from hsi_geo.io.files.s3_store import gdal_settings
 
-#: GDAL writes `SCENE.properties` beside a compressed ENVI cube unless this is off. Its block cache may
-#: take a share of the machine's memory, which is gigabytes on a large machine.
-_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO", "GDAL_CACHEMAX": 64 << 20}
+#: GDAL writes `SCENE.properties` beside a compressed ENVI cube unless this is off.
+_OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
+
+#: Bytes of GDAL's block cache, which may else take a share of the machine's memory: gigabytes on a large machine.
+_CACHE_BYTES = 64 << 20
 
 #: GDAL's name of each type of pixels, by numpy's name.
 GDAL_TYPES = {
@@ -38,6 +42,33 @@ GDAL_TYPES = {
 _REFERRING_DRIVERS = ("VRT", "MRF", "GTI", "HDF5", "HDF5Image", "netCDF")
 
 
+class _SmallCache:
+    """Keeps GDAL's block cache small while at least one thread is inside.
+
+    The cache is one for the whole process, so threads that overlap must not restore each other's size, as blocks of
+    `rasterio.Env` do.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.inside, self.before = Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.before = get_gdal_config("GDAL_CACHEMAX")
+                set_gdal_config("GDAL_CACHEMAX", _CACHE_BYTES)
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                set_gdal_config("GDAL_CACHEMAX", self.before)
+
+
+_SMALL_CACHE = _SmallCache()
+
+
 @contextmanager
 def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
     """Set GDAL's options for reading, and suppress its warning about rasters without a geotransform.
@@ -50,7 +81,7 @@ def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
     """
     is_remote = name is not None and is_link(os.fspath(name))
     options = {**REMOTE_OPTIONS, **gdal_settings()} if is_remote else LOCAL_OPTIONS
-    with rasterio.Env(**_OPTIONS, **options), warnings.catch_warnings():
+    with _SMALL_CACHE, rasterio.Env(**_OPTIONS, **options), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 
