@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.progress import Reporter, SilentReporter, default_reporter
 from hsi_geo.tasks.pretraining.recipe import Precision, PretrainRecipe
 from hsi_geo.tasks.pretraining.run_folder import CHECKPOINT, LOG, RUN_FILES, remove_run
-from hsi_geo.tasks.runtime import require_whole, scene_hash, versions
+from hsi_geo.tasks.runtime import Compute, require_whole, scene_hash, seeded, versions
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.artifacts.weights import Weights
@@ -109,9 +110,15 @@ def pretrain(
         ("--devices", devices, 1),
         ("--num-nodes", num_nodes, 1),
         ("--workers", workers, 0),
-        ("--seed", seed, 0),
     ):
         require_whole(option, number, least)
+    seed = Compute(seed=seed).seed
+    recipe = dataclasses.replace(  # records are JSON, which knows no numbers of NumPy
+        recipe,
+        steps=int(recipe.steps),
+        batch=int(recipe.batch),
+        checkpoint_every=int(recipe.checkpoint_every),
+    )
     reporter = reporter or default_reporter()
     if _is_child():
         reporter = SilentReporter()  # only the first process reports
@@ -124,11 +131,9 @@ def pretrain(
         model_file.require_kind(Path(init), "weights")
     inputs = [*(name for scene in opened for name in files_of(scene)), init]
     refuse_input_overwrite((run / file for file in RUN_FILES), inputs)
-    with atomic_outputs([log, plot, weights], overwrite=overwrite, inputs=inputs) as where:
+    with atomic_outputs([log, plot, weights], overwrite=overwrite, inputs=inputs) as where, ExitStack() as stack:
         require_new_run(run, resume, overwrite)
         # These import torch and Lightning, which takes longer than all checks.
-        import torch
-
         from hsi_geo.io.reports.figures import draw_losses
         from hsi_geo.tasks.artifacts.weights import Weights, load_weights, save_weights
         from hsi_geo.tasks.inference.axis_coverage import require_on_axis
@@ -140,7 +145,7 @@ def pretrain(
             require_on_axis(recipe.network, scene)
         start = None if init is None else load_weights(init)
         checkpoint = _prepare_run(run, resume)
-        torch.manual_seed(seed)
+        stack.enter_context(seeded(seed, on_gpus=False))  # processes of Lightning may start by fork
         sources = [Source.from_scene(scene, recipe) for scene in opened]
         for difference in scale_differences([source.dataset.views[0] for source in sources]):
             reporter.log(f"{difference}; each scene is normalised by its own statistics")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 #: Choices of `Compute.device`.
 DEVICES = ("auto", "cpu", "cuda")
 
+#: Largest seed that torch takes.
+MOST_SEED = 2**64 - 1
 
 #: Bytes of values that are hashed at a time.
 _HASHED_BYTES = 64 << 20
@@ -48,7 +50,7 @@ class Compute:
             "cuda".
         threads: Number of torch's threads on the CPU; None leaves it to torch. With 1, mapping also
             reads the scene in the thread that computes.
-        seed: Seed of all random numbers, 0 or more. The same seed, machine and number of threads
+        seed: Seed of all random numbers, 0 to 2**64 - 1. The same seed, machine and number of threads
             give the same bytes.
 
     Raises:
@@ -69,22 +71,27 @@ class Compute:
             raise OptionError(
                 f"there is no device '{self.device}'", hint=f"choose of {', '.join(DEVICES)}"
             )
-        if self.threads is not None and self.threads < 1:
-            raise OptionError(f"{self.threads} threads were given", hint="give 1 or more")
-        if self.seed < 0:
-            raise OptionError(f"the seed {self.seed} is negative", hint="give 0 or more")
+        require_whole("--threads", self.threads, 1)
+        if self.seed is None:
+            raise OptionError("no seed was given", hint="give a whole number, or leave it out for 0")
+        require_whole("--seed", self.seed, 0, MOST_SEED)
+        # Records are JSON, which knows no numbers of NumPy.
+        object.__setattr__(self, "seed", int(self.seed))
+        if self.threads is not None:
+            object.__setattr__(self, "threads", int(self.threads))
 
 
-def require_whole(option: str, value: object, least: int) -> None:
+def require_whole(option: str, value: object, least: int, most: int | None = None) -> None:
     """Refuse numbers that would fail later, or be taken for others.
 
     Args:
         option: Option of the command line.
         value: What was given; None for nothing.
         least: Smallest number that can be used.
+        most: Largest number that can be used; None for no limit.
 
     Raises:
-        OptionError: If it is no whole number, or a smaller one.
+        OptionError: If it is no whole number, or a smaller or larger one.
 
     Examples:
         >>> require_whole("--workers", 2, 1)
@@ -98,6 +105,10 @@ def require_whole(option: str, value: object, least: int) -> None:
     if not is_whole or int(value) < least:  # type: ignore[call-overload]
         raise OptionError(
             f"{option} is a whole number, and {value!r} was given", hint=f"give {least} or more"
+        )
+    if most is not None and int(value) > most:  # type: ignore[call-overload]
+        raise OptionError(
+            f"{option} is a whole number, and {value!r} was given", hint=f"give {most} or less"
         )
 
 
@@ -179,11 +190,12 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int, *, on_gpus: bool = True) -> Iterator[None]:
     """Seed torch's global generator inside a ``with`` block, and restore its state afterwards.
 
     Args:
         seed: Seed of the random numbers drawn in the block.
+        on_gpus: Whether the states of GPUs are restored, too. It starts CUDA, after which a process must not fork.
 
     Examples:
         >>> import torch
@@ -195,7 +207,7 @@ def seeded(seed: int) -> Iterator[None]:
     """
     import torch
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=None if on_gpus else ()):
         torch.manual_seed(seed)
         yield
 

@@ -27,6 +27,7 @@ from hsi_geo.tasks.assessment.area_estimates import FEWEST
 from hsi_geo.tasks.assessment.results import Design
 from hsi_geo.tasks.assessment.sample_size import accuracy_variance, allocate, needed_places
 from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
+from hsi_geo.tasks.runtime import require_whole
 from hsi_geo.tiling import blocks
 
 if TYPE_CHECKING:
@@ -196,8 +197,7 @@ def _require_options(
             "fewer than two places were asked for, and a standard error takes two",
             hint="ask for two or more",
         )
-    if seed < 0:
-        raise OptionError(f"the seed {seed} is negative", hint="give 0 or more")
+    require_whole("--seed", seed, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,9 @@ def test_scale_of_a_scene_is_logged_and_does_not_change_the_losses(
 def test_pretrain_is_reproducible_by_its_seed(planted: Planted, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.manual_seed(seed + 40)
+        before = torch.get_rng_state()
         job.pretrain(planted.path, tmp_path / name, recipe=RECIPE, accelerator="cpu", seed=seed)
+        assert torch.equal(torch.get_rng_state(), before)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert not same(tmp_path / "a", tmp_path / "c")
 

@@ -24,6 +24,7 @@ from hsi_geo.tasks.artifacts.model_checks import (
     MAX_SHOTS,
     checkpoint_errors,
     is_whole,
+    keeping_generator,
     parse_classes,
     parse_config,
     parse_record,
@@ -141,7 +142,8 @@ def load_model(path: str | os.PathLike[str]) -> AdaptedModel:
         ModelFileError: If it is not a model file, or its contents are not those of a model of this package.
     """
     arrays, info = model_file.load(Path(path), "model")
-    with checkpoint_errors(f"model '{path}'", "make it again with hsi-geo adapt"):
+    what, hint = f"model '{path}'", "make it again with hsi-geo adapt"
+    with checkpoint_errors(what, hint), keeping_generator():
         classes = parse_classes(info["classes"])
         config = parse_config(info["network"])
         state = parse_state(lambda: Classifier(config, len(classes)), config, arrays, "network.")

@@ -135,6 +135,13 @@ def parse_config(entry: object) -> S2FormerConfig:
         raise InvalidContents(f"of the network, {error}") from error
 
 
+@contextmanager
+def keeping_generator() -> Iterator[None]:
+    """Restore torch's global generator after a ``with`` block that makes networks: they start from random weights."""
+    with torch.random.fork_rng(devices=()):  # networks are made on the CPU
+        yield
+
+
 def parse_state(
     make: Callable[[], nn.Module], config: S2FormerConfig, arrays: Arrays, prefix: str
 ) -> dict[str, torch.Tensor]:

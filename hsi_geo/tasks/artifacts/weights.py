@@ -13,6 +13,7 @@ from hsi_geo.io import model_file
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.tasks.artifacts.model_checks import (
     checkpoint_errors,
+    keeping_generator,
     parse_config,
     parse_state,
     require,
@@ -63,7 +64,7 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
     """
     arrays, info = model_file.load(Path(path), "weights")
     hint = "give another, or make it again with hsi-geo pretrain"
-    with checkpoint_errors(f"weights file '{path}'", hint):
+    with checkpoint_errors(f"weights file '{path}'", hint), keeping_generator():
         config = parse_config(info["network"])
         state = parse_state(lambda: S2Former(config), config, arrays, "encoder.")
         record = info["record"]
