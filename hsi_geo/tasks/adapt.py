@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,16 @@ from hsi_geo import timings
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_package
 from hsi_geo.io import model_file
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.labels.several_scenes import require_overlap
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.outputs.atomic import atomic_outputs, require_cache_folder
 from hsi_geo.io.scenes.alignment import aligned_grids
-from hsi_geo.io.scenes.properties import files_of, log_remarks
+from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
+from hsi_geo.io.scenes.tile_files import tile_key
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.adaptation.ahead import features_ahead
@@ -244,9 +247,30 @@ def require_usable(
 
     Raises:
         SceneError: If a scene is rotated, or scenes differ in CRS or pixel size.
+        OptionError: If a scene is given twice.
         ShotsError: If all shots lie outside the scenes.
         ModelFileError: If the file holds no weights.
     """
     require_overlap(shots, aligned_grids(scenes))
+    refuse_repeats(scenes)
     if weights is not None and weights != "none":
         model_file.require_kind(Path(weights), "weights")
+
+
+def refuse_repeats(scenes: Sequence[xr.DataArray]) -> None:
+    """Refuse a scene that is given twice: its shots would count twice. Several parts of one file are several scenes.
+
+    Args:
+        scenes: Opened scenes of one run.
+
+    Raises:
+        OptionError: If two scenes are the same array, or the same pixels of one file.
+    """
+    seen: dict[tuple[object, ...], xr.DataArray] = {}
+    for scene in scenes:
+        name, grid = name_of(scene), scene.hsi.grid
+        key = tile_key(name), grid.shape, tuple(grid.transform)
+        is_stored = exists(name) or as_link(name) is not None  # arrays may share a name
+        if key in seen and (is_stored or seen[key] is scene):
+            raise OptionError(f"scene '{name}' is given twice", hint="give each scene once")
+        seen[key] = scene

@@ -13,8 +13,6 @@ import xarray as xr
 
 from hsi_geo import timings
 from hsi_geo.errors import OptionError
-from hsi_geo.io.files.paths import exists
-from hsi_geo.io.files.remote_files import as_link
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
@@ -27,7 +25,7 @@ from hsi_geo.io.scenes.tile_files import tile_key
 from hsi_geo.io.scenes.tile_list import absolute_name
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
-from hsi_geo.tasks.adapt import adapt_opened, prepare, require_usable
+from hsi_geo.tasks.adapt import adapt_opened, prepare, refuse_repeats, require_usable
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.tasks.predict import (
     MapResult,
@@ -110,7 +108,8 @@ def classify(
         out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
             scene. In a notebook a number is added to that name if there is such a map. For a list of scenes it is the folder of the maps: it is made if there is none,
             each map is ``SCENE_classes.tif`` in it, and all maps appear together when the last one
-            is complete. Where names would collide, those of the folders of the scenes come first.
+            is complete. Where names would collide, those of the folders of the scenes come first; parts of one file get
+            numbers.
         overwrite: Whether to replace outputs that exist; without it they raise an error.
         save_model: Path of a model file to write, with which `predict` maps other scenes of the sensor; the file is
             the one that `adapt` writes. None keeps no model.
@@ -189,23 +188,26 @@ def map_stems(scenes: Sequence[xr.DataArray]) -> list[str]:
     Args:
         scenes: Scenes of one run.
 
+    Returns:
+        Stems in the order of the scenes. Several parts of one file, or arrays of one name, have numbers: ``a``, ``a_2``.
+
     Raises:
-        OptionError: If a scene is given twice, or two scenes have one name.
+        OptionError: If a scene is given twice.
     """
-    names = [name_of(scene) for scene in scenes]
-    first: dict[str, int] = {}
-    for index, name in enumerate(names):
-        other = first.setdefault(tile_key(name), index)
-        if other == index:
-            continue
-        is_stored = exists(name) or as_link(name) is not None  # arrays may share a name
-        grids = [scenes[one].hsi.grid for one in (other, index)]
-        if is_stored and len({(grid.shape, grid.transform) for grid in grids}) == 1:
-            raise OptionError(f"scene '{name}' is given twice", hint="give each scene once")
-        raise OptionError(
-            f"two scenes have the name '{name}'", hint="give each a name or a file of its own"
-        )
-    return map_names([absolute_name(name) for name in names], (), ending=_ENDING)
+    refuse_repeats(scenes)
+    keys = [tile_key(name_of(scene)) for scene in scenes]
+    first = {key: absolute_name(name_of(scene)) for key, scene in zip(keys, scenes, strict=True)}
+    stem_of = dict(zip(first, map_names(list(first.values()), (), ending=_ENDING), strict=True))
+    taken = {stem.casefold() for stem in stem_of.values()}
+    stems: list[str] = []
+    for index, key in enumerate(keys):
+        stem, number = stem_of[key], 1
+        while key in keys[:index] and stem.casefold() in taken:
+            number += 1
+            stem = f"{stem_of[key]}_{number}"
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
 
 
 def classify_opened(

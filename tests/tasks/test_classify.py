@@ -19,6 +19,7 @@ from hsi_geo.errors import OptionError, OutputExistsError, ShotsNotFoundError
 from hsi_geo.io.readers import Placement
 from hsi_geo.io.scenes.scene import scene_from_array
 from hsi_geo.tasks import classify as module
+from hsi_geo.tasks.adapt import refuse_repeats
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.inference import mapping
 from hsi_geo.tasks.tiles.jobs import BatchOptions
@@ -182,8 +183,8 @@ def test_adapt_records_the_wavelength_option_of_several_scenes(
     planted: Planted, tmp_path: Path
 ) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
-    twice = [open_scene(planted.path, wavelengths="420:1300") for _ in range(2)]
-    assert adapt(twice, shots).record["parameters"]["wavelengths"] == "420:1300"
+    scene = open_scene(planted.path, wavelengths="420:1300")
+    assert adapt([scene[:, :20], scene[:, 20:]], shots).record["parameters"]["wavelengths"] == "420:1300"
 
 
 def test_pixel_parameters_are_the_options_that_change_a_pixel() -> None:
@@ -253,13 +254,33 @@ def test_a_scene_that_is_given_twice_is_refused(
     Path("link.tif").symlink_to("s.tif")
     with pytest.raises(OptionError, match="is given twice"):
         module.map_stems([tiny(str(folder / "s.tif")), tiny("t"), tiny(other)])
-    with pytest.raises(OptionError, match="two scenes have the name"):  # parts of a file
-        module.map_stems([tiny("s.tif", 9), tiny(other)])
+    with pytest.raises(OptionError, match="is given twice"):
+        refuse_repeats([tiny("s.tif"), tiny("s.tif", 9), tiny(other)])
+    parts = [tiny("s.tif", 9), tiny(other), tiny("s.tif", 5)]
+    refuse_repeats(parts)
+    stem = module.map_stems(parts[:1])[0]
+    assert module.map_stems(parts) == [stem, f"{stem}_2", f"{stem}_3"]
 
 
-def test_arrays_of_one_name_need_names_of_their_own(planted: Planted, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="two scenes have the name 'flight'"):
-        module.map_stems([tiny("flight"), tiny("flight")])
+NUMBERED = [
+    (["flight", "flight"], ["flight", "flight_2"]),
+    (["a", "b", "a", "a"], ["a", "b", "a_2", "a_3"]),
+    (["a", "a_2", "a", "a_3", "a"], ["a", "a_2", "a_4", "a_3", "a_5"]),
+    (["a", "A_2", "a"], ["a", "A_2", "a_3"]),
+]
+
+
+@pytest.mark.parametrize(("names", "stems"), NUMBERED, ids=["two", "mixed", "taken", "case"])
+def test_arrays_of_one_name_are_numbered(names: list[str], stems: list[str]) -> None:
+    assert module.map_stems([tiny(name) for name in names]) == stems
+
+
+def test_a_scene_is_not_adapted_to_twice(planted: Planted, tmp_path: Path) -> None:
+    scene, shots = open_scene(planted.path), planted.shots(tmp_path / "s.gpkg")
+    array = scene_from_array(planted.values, planted.centres_nm, grid=scene.hsi.grid)
+    for scenes in ([scene, scene], [scene, planted.path], [array, array]):
+        with pytest.raises(OptionError, match="is given twice"):
+            adapt(scenes, shots)
     out = tmp_path / "maps"
     with pytest.raises(OptionError, match="is given twice"):
         classify([planted.path, planted.path], planted.shots(tmp_path / "s.gpkg"), out=out)
