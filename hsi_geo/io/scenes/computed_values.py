@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import xarray as xr
 
@@ -80,7 +82,7 @@ def warn_of_declared(scene: xr.DataArray) -> tuple[str, ...]:
 def _may_be_stored(scene: xr.DataArray) -> bool:
     """Whether values in memory may be those of the file, or others in their place: of its type, and on its grid."""
     opened: Opened | None = scene.encoding.get("opened")
-    if opened is None or scene.dtype != opened.dtype or scene.shape[0] > opened.bands:
+    if opened is None or scene.dtype != opened.dtype or not _has_its_bands(scene, opened):
         return False
     left, bottom, right, top = opened.grid.bounds
     for axis, low, high, size in (
@@ -94,3 +96,12 @@ def _may_be_stored(scene: xr.DataArray) -> bool:
             if not ((places >= low) & (places <= high)).all():
                 return False
     return True
+
+
+def _has_its_bands(scene: xr.DataArray, opened: Opened) -> bool:
+    """Whether bands may all be those of the file. If no centre is that of a band, all were replaced."""
+    if "wavelength" not in scene.coords or scene["wavelength"].dims != ("band",):
+        return scene.shape[0] <= len(opened.centres_nm)
+    left = Counter(opened.centres_nm)
+    centres = Counter(scene["wavelength"].values.tolist())
+    return centres <= left or (scene.shape[0] <= left.total() and not centres & left)

@@ -33,14 +33,14 @@ class Opened:
     Attributes:
         files: Files that hold its values; see `pixel_files`.
         dtype: Type of the stored values.
-        bands: Number of bands.
+        centres_nm: Band centres.
         grid: All pixels.
         is_copied: Whether the array reads an unchanged copy of the values, and no longer the files.
     """
 
     files: tuple[str, ...]
     dtype: np.dtype[np.generic]
-    bands: int
+    centres_nm: tuple[float, ...]
     grid: Grid
     is_copied: bool = False
 
@@ -106,7 +106,7 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
     )
     # Arrays that are computed from this one keep the attributes, but most lose the encoding.
     scene.encoding["opened"] = Opened(
-        pixel_files(file.pixels), file.dtype, file.band_count, file.grid
+        pixel_files(file.pixels), file.dtype, tuple(bands.centres_nm.tolist()), file.grid
     )
     if file.notes:
         scene.attrs["notes"] = file.notes

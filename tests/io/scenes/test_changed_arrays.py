@@ -304,6 +304,11 @@ WARNED: dict[str, tuple[Change, str]] = {
         ),
         "scale 0.0001",
     ),
+    "bands of another scene": (
+        lambda s: xr.concat([s[:20], s[20:35].assign_coords(wavelength=s["wavelength"][:15] + 0.5)], "band"),
+        "scale 0.0001",
+    ),
+    "bands repeated": (lambda s: xr.concat([s[:20], s[5:25]], "band"), "scale 0.0001"),
 }
 
 
@@ -325,6 +330,8 @@ SILENT: dict[str, Change] = {
     "part in memory": lambda s: s.load().isel(x=slice(3, 9), band=[3, 1]),
     "assigned": assigned,
     "joined again": lambda s: xr.concat([s.isel(x=slice(20)), s.isel(x=slice(20, 53))], "x"),
+    "bands joined again": lambda s: xr.concat([s[7:9], s[20:], s[:7]], "band"),
+    "centres moved": lambda s: s.load()[:9].assign_coords(wavelength=s["wavelength"][:9] + 0.25),
     "nothing declared": lambda s: (s * 2).drop_attrs(),
     "made": OTHERS["made"],
 }
