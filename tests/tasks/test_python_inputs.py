@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+import torch
 import xarray as xr
 
 from hsi_geo import MapOptions, batch, classify, export, open_scene, predict, pretrain, suggest
@@ -87,6 +88,36 @@ def test_scene_from_array_compares_the_grid(planted: Planted) -> None:
         scene_from_array(
             planted.values, planted.centres_nm, grid=Grid(width, height, planted.transform, None)
         )
+
+
+CUBE, CENTRES = np.arange(24.0).reshape(2, 3, 4), np.array([550.0, 660.0])
+
+ODD_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
+    "widths of other length": ({"fwhm_nm": [9.0] * 3}, "has 2 bands and there are 3 widths"),
+    "widths of two axes": ({"fwhm_nm": np.ones((2, 1))}, r"there are \(2, 1\) widths"),
+    "centres of two axes": ({"centres_nm": CENTRES[:, None]}, r"there are \(2, 1\) band centres"),
+    "one centre": ({"centres_nm": 550.0}, r"there are \(\) band centres"),
+    "centres are words": ({"centres_nm": ["a", "b"]}, "the band centres of array 'array' are of"),
+    "unequal rows": ({"values": [[[1.0], [1.0, 2.0]]] * 2}, "the values of array 'array' are of"),
+    "tensor with gradient": (
+        {"values": torch.tensor(CUBE, requires_grad=True)},
+        "are of the type Tensor, which NumPy cannot read",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD_ARRAYS)
+def test_scene_from_array_says_which_shape_is_wrong(case: str) -> None:
+    change, message = ODD_ARRAYS[case]
+    with pytest.raises(SceneError, match=message):
+        scene_from_array(**({"values": CUBE, "centres_nm": CENTRES} | change))
+
+
+def test_scene_from_array_takes_tensors() -> None:
+    scene = scene_from_array(torch.tensor(CUBE), torch.tensor(CENTRES))  # type: ignore[arg-type]
+    assert isinstance(scene.data, np.ndarray)
+    np.testing.assert_array_equal(scene.values, CUBE)
+    np.testing.assert_array_equal(scene["wavelength"], CENTRES)
 
 
 TASKS: dict[str, Callable[[Path, Any, Path], object]] = {

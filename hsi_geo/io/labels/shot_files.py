@@ -160,10 +160,17 @@ def labelled_frame(
             f"{purpose.labels} '{FRAME}' have no active geometry",
             hint="choose the column of the geometry with set_geometry",
         )
+    if frame.columns.nlevels > 1:
+        raise ShotsError(
+            f"the columns of {purpose.labels} '{FRAME}' have names of {frame.columns.nlevels} levels",
+            hint="give each column one name",
+        )
     others = [name for name, dtype in frame.dtypes.items() if dtype == "geometry"]
     frame = frame.drop(columns=[name for name in others if name != active]).rename(columns=str)
     frame = frame.set_geometry(str(active))
-    if not (frame.index.is_unique and pd.api.types.is_integer_dtype(frame.index)):
+    index = frame.index
+    is_integer = index.is_unique and pd.api.types.is_integer_dtype(index)
+    if not is_integer or index.max() > np.iinfo(np.int64).max:
         frame = frame.reset_index(drop=True)
     frame.attrs = {"notes": [], "columns": None, "unreadable": {}}
     if layer is not None:

@@ -212,13 +212,21 @@ def one_for_each(choice: Choice, count: int, option: str) -> list[str | None]:
         As many entries as files; None where nothing is chosen.
 
     Raises:
-        OptionError: If the list is of another length.
+        OptionError: If the list is of another length, or holds something else than texts.
 
     Examples:
         >>> one_for_each("class", 2, "--class-field"), one_for_each(["a", ""], 2, "--class-field")
         (['class', 'class'], ['a', None])
     """
-    listed = [choice] * count if choice is None or isinstance(choice, str) else list(choice)
+    given: Any = choice
+    is_list = isinstance(given, Iterable) and not isinstance(given, str)
+    listed: list[Any] = list(given) if is_list else [given] * count
+    for one in listed:
+        if not isinstance(one, str | os.PathLike | None):
+            raise OptionError(
+                f"{option} is a text, and {one!r} was given",
+                hint="give the name as a text, as it stands in the file",
+            )
     if len(listed) == 1:
         listed *= count
     if len(listed) != count:

@@ -214,7 +214,7 @@ def scene_from_array(
         (band, y, x) array.
 
     Raises:
-        SceneError: If the shapes of values, centres and grid do not match.
+        SceneError: If the shapes of values, centres, widths and grid do not match, or one of them is no array of numbers.
         WavelengthError: If the centres are no optical wavelengths.
 
     Example:
@@ -223,13 +223,24 @@ def scene_from_array(
         >>> scene.dims, scene.shape
         (('band', 'y', 'x'), (2, 3, 4))
     """
-    values = values if hasattr(values, "ndim") else np.asarray(values)
-    if values.ndim != 3 or len(values) != len(centres_nm):
+    if not isinstance(getattr(values, "dtype", None), np.dtype):  # a list, or a tensor
+        values = _as_numbers(values, None, f"the values of array '{name}'")
+    centres = _as_numbers(centres_nm, np.float64, f"the band centres of array '{name}'")
+    if values.ndim != 3 or centres.shape != values.shape[:1]:
+        count = f"{len(centres)}" if centres.ndim == 1 else f"{centres.shape}"
         raise SceneError(
-            f"array '{name}' has the shape {values.shape} and there are {len(centres_nm)} band "
-            "centres",
+            f"array '{name}' has the shape {values.shape} and there are {count} band centres",
             hint="give (bands, rows, columns) and one centre a band",
         )
+    widths = None
+    if fwhm_nm is not None:
+        widths = _as_numbers(fwhm_nm, np.float64, f"the widths of array '{name}'")
+        if widths.shape != centres.shape:
+            count = f"{len(widths)}" if widths.ndim == 1 else f"{widths.shape}"
+            raise SceneError(
+                f"array '{name}' has {len(centres)} bands and there are {count} widths",
+                hint="give one full width at half maximum a band, or none",
+            )
     if grid is not None and values.shape[1:] != (grid.height, grid.width):
         raise SceneError(
             f"array '{name}' has {values.shape[1]} x {values.shape[2]} pixels and the grid {grid.height} x {grid.width} "
@@ -237,8 +248,6 @@ def scene_from_array(
             hint="give the grid of these pixels",
         )
     require_real(values.dtype, name, "array")
-    centres = np.asarray(centres_nm, np.float64)
-    widths = None if fwhm_nm is None else np.asarray(fwhm_nm, np.float64)
     bands = resolve_bands(DeclaredBands(centres, "nm", "given", widths))
     attrs: dict[str, Any] = {"source": name, "wavelength_source": bands.source}
     if bands.warnings:
@@ -250,6 +259,16 @@ def scene_from_array(
         values, dims=("band", "y", "x"), coords=band_coordinates(bands), name=name, attrs=attrs
     )
     return with_grid(scene, grid)
+
+
+def _as_numbers(values: Any, dtype: type[np.float64] | None, what: str) -> AnyArray:
+    try:
+        return np.asarray(values, dtype)
+    except (TypeError, ValueError, RuntimeError) as error:  # of another device, or of unequal rows
+        kind = type(values).__name__
+        raise SceneError(
+            f"{what} are of the type {kind}, which NumPy cannot read", hint="give an array of NumPy"
+        ) from error
 
 
 # Arrays that were made elsewhere --------------------------------------------------------------

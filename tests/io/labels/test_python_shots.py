@@ -153,3 +153,50 @@ def test_read_shots_says_what_it_was_given(given: Any, shown: str) -> None:
     type_of = "" if shown == "None" else "a value of the type "
     with pytest.raises(OptionError, match=f"^{type_of}{shown} is no file of shots; give a path"):
         read_shots(given)
+
+
+# Odd frames -----------------------------------------------------------------------------------
+
+BIG = 2**53
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64", "object"])
+def test_large_numbers_of_classes_are_not_merged(dtype: str) -> None:
+    """As 64-bit floats, neighbours above 2**53 are one number."""
+    labels = pd.Series([BIG + 1, BIG, BIG + 1, BIG + 2], dtype=dtype)
+    shots = make_shots(POINTS, labels)
+    assert [c.value for c in shots.classes] == [BIG, BIG + 1, BIG + 2]
+    assert shots.frame["class_id"].tolist() == [2, 1, 2, 3]
+
+
+def frame_of(index: Any = None, columns: Any = ("class",)) -> gpd.GeoDataFrame:
+    table = pd.DataFrame([["a"], ["b"], ["a"], ["b"]], columns=columns)
+    frame = gpd.GeoDataFrame(table, geometry=POINTS.to_list(), crs=32633)
+    return frame if index is None else frame.set_axis(index)
+
+
+INDICES: dict[str, tuple[Any, list[int]]] = {
+    "distinct": ([7, 3, 9, 2], [7, 3, 9, 2]),
+    "unsigned": (np.array([7, 3, 9, 2], np.uint64), [7, 3, 9, 2]),
+    "too large": (np.array([0, 1, 2, 2**63], np.uint64), [0, 1, 2, 3]),
+    "repeated": ([7, 7, 9, 2], [0, 1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("case", INDICES)
+def test_ids_are_those_of_the_index_if_they_can_be(case: str) -> None:
+    index, ids = INDICES[case]
+    assert read_shots(frame_of(index)).frame["feature_id"].tolist() == ids
+
+
+def test_columns_of_several_levels_are_refused() -> None:
+    columns = pd.MultiIndex.from_tuples([("land", "cover")])
+    with pytest.raises(ShotsError, match="have names of 2 levels; give each column one name"):
+        read_shots(frame_of(columns=columns))
+
+
+@pytest.mark.parametrize("field", [0, 1.5, ["class", 3]])
+def test_fields_are_given_as_texts(field: Any) -> None:
+    with pytest.raises(OptionError, match=r"class_field= is a text, and .* was given; give the"):
+        read_shots(frame_of(), class_field=field)
+    assert len(read_shots(frame_of(columns=[0]), class_field="0").classes) == 2
