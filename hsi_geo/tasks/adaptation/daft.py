@@ -54,6 +54,7 @@ def fine_tune(
     device: torch.device,
     generator: np.random.Generator,
     reporter: Reporter,
+    seeds: torch.Generator | None = None,
 ) -> Classifier:
     """Fine-tune a classifier.
 
@@ -63,9 +64,9 @@ def fine_tune(
         teacher: Teacher that was fitted to the same regions.
         config: How the network is fine-tuned.
         device: Device on which the network is trained.
-        generator: Source of the random windows, pixels and noise levels; the noise itself comes from generators that
-            torch's global one seeds.
+        generator: Source of the random windows, pixels and noise levels.
         reporter: Receives the progress.
+        seeds: Source of the seeds of the generators that the noise itself comes from; None takes torch's global one.
 
     Returns:
         The classifier after the last step (with the target "ema" its moving average), on the CPU and in
@@ -77,9 +78,10 @@ def fine_tune(
     classifier.to(device).train()
     parameters = list(classifier.parameters())
     parts = 1 if device.type == "cuda" else PARTS
-    # The parts draw at the same time: each has a generator of its own, which torch's global one seeds.
+    # The parts draw at the same time: each has a generator of its own.
     noises = [
-        torch.Generator(device).manual_seed(int(torch.randint(2**62, ()))) for _ in range(parts)
+        torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=seeds)))
+        for _ in range(parts)
     ]
     window_px = classifier.backbone.config.window_px
     spectral = regions.spectral

@@ -23,6 +23,7 @@ from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.scenes.mask_option import mask_names
 from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.models.classifier import Classifier
+from hsi_geo.models.random_weights import initialised
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.adaptation.canonical_order import in_canonical_order
@@ -245,15 +246,15 @@ def fit_classifier(
         from hsi_geo.tasks.adaptation.linear_probe import fit_linear_probe
 
         return fit_linear_probe(regions, encoder, device), teacher
-    torch.manual_seed(seed)  # independent of the teacher's draws
-    classifier = Classifier(
-        recipe.network if encoder is None else encoder.config, len(regions.classes)
-    )
+    # Torch's global generator is one for the process: other threads draw from it, too.
+    source = torch.Generator().manual_seed(seed)
+    network = recipe.network if encoder is None else encoder.config
+    classifier = initialised(lambda: Classifier(network, len(regions.classes)), source)
     if encoder is not None:
         classifier.backbone.load_state_dict(encoder.cpu().state_dict())
     generator = np.random.default_rng(seed)
     classifier = fine_tune(
-        classifier, regions, teacher, recipe.fine_tuning, device, generator, reporter
+        classifier, regions, teacher, recipe.fine_tuning, device, generator, reporter, source
     )
     _disable_absent_classes(classifier, regions)
     return classifier, teacher
