@@ -131,7 +131,10 @@ def pretrain(
         model_file.require_kind(Path(init), "weights")
     inputs = [*(name for scene in opened for name in files_of(scene)), init]
     refuse_input_overwrite((run / file for file in RUN_FILES), inputs)
-    with atomic_outputs([log, plot, weights], overwrite=overwrite, inputs=inputs) as where, ExitStack() as stack:
+    with (
+        atomic_outputs([log, plot, weights], overwrite=overwrite, inputs=inputs) as where,
+        ExitStack() as stack,
+    ):
         require_new_run(run, resume, overwrite)
         # These import torch and Lightning, which takes longer than all checks.
         from hsi_geo.io.reports.figures import draw_losses

@@ -73,7 +73,9 @@ class Compute:
             )
         require_whole("--threads", self.threads, 1)
         if self.seed is None:
-            raise OptionError("no seed was given", hint="give a whole number, or leave it out for 0")
+            raise OptionError(
+                "no seed was given", hint="give a whole number, or leave it out for 0"
+            )
         require_whole("--seed", self.seed, 0, MOST_SEED)
         # Records are JSON, which knows no numbers of NumPy.
         object.__setattr__(self, "seed", int(self.seed))

@@ -184,7 +184,10 @@ def test_adapt_records_the_wavelength_option_of_several_scenes(
 ) -> None:
     shots = planted.shots(tmp_path / "shots.gpkg")
     scene = open_scene(planted.path, wavelengths="420:1300")
-    assert adapt([scene[:, :20], scene[:, 20:]], shots).record["parameters"]["wavelengths"] == "420:1300"
+    assert (
+        adapt([scene[:, :20], scene[:, 20:]], shots).record["parameters"]["wavelengths"]
+        == "420:1300"
+    )
 
 
 def test_pixel_parameters_are_the_options_that_change_a_pixel() -> None:

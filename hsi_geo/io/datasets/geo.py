@@ -246,7 +246,7 @@ class ShotLabels(_GridDataset):
             if all(any(_is_part(grid, own) for own in self.grids) for grid in scenes.grids):
                 return self
             raise ShotsError(
-                f"shots '{self.shots.source}' label the pixels of other scenes than '{scenes.paths[0]}'",
+                f"shots '{self.shots.source}' label the pixels of other scenes than those that they are combined with",
                 hint="give like= the scenes that the shots are combined with, or leave it out",
             )
         pairs = zip(self.grids, scenes.grids, strict=False)

@@ -56,7 +56,9 @@ def test_shots_of_given_scenes_are_refused_with_others(
 ) -> None:
     whole, path = open_scene(planted.path), planted.shots(tmp_path / "shots.gpkg")
     labels = ShotLabels(path, HyperspectralScene(whole[:, :, :40]))
-    with pytest.raises(ShotsError, match="label the pixels of other scenes than .*; give like="):
+    with pytest.raises(
+        ShotsError, match=r"label the pixels of other scenes than those .*; give like="
+    ):
         _ = HyperspectralScene(OTHERS[case](whole)) & labels
     part = HyperspectralScene(whole[:, 3:30, 10:40])
     both = part & labels

@@ -305,7 +305,9 @@ WARNED: dict[str, tuple[Change, str]] = {
         "scale 0.0001",
     ),
     "bands of another scene": (
-        lambda s: xr.concat([s[:20], s[20:35].assign_coords(wavelength=s["wavelength"][:15] + 0.5)], "band"),
+        lambda s: xr.concat(
+            [s[:20], s[20:35].assign_coords(wavelength=s["wavelength"][:15] + 0.5)], "band"
+        ),
         "scale 0.0001",
     ),
     "bands repeated": (lambda s: xr.concat([s[:20], s[5:25]], "band"), "scale 0.0001"),
