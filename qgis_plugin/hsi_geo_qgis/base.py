@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -23,18 +22,15 @@ from .destinations import check_destinations
 from .interpreter import LauncherError
 from .label_layers import field_text, find_labels, labels_problem
 from .layers import Parameters, is_output_wanted, scene_title
-from .map_files import load_table, move_files, warn_of_mismatches
+from .map_files import load_table, move_files_of_map, warn_of_mismatches
 from .parameter_values import ParameterValues
 from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
-from .runner import Run, launcher, run_command
+from .runner import NOTHING_KEPT, Run, launcher, run_command
 from .scene_choice import scene_problem
-from .styling import write_confidence_style
+from .styling import remove_stale_style, write_confidence_style
 
 Results = dict[str, Any]
-
-#: Options of the command line that have another name than the parameter.
-_OPTIONS = {"LABELS": "--shots", "OUTPUT": "--out"}
 
 #: How long the message of a finished run is shown.
 MESSAGE_SECONDS = 30
@@ -115,6 +111,7 @@ class HsiGeoAlgorithm(ParameterValues):
         self.summary: RunSummary | None = None
         self.labels = []
         self.names = {}
+        self.remember_opening(parameters, context, feedback)
         self.scene_name = self._scene_name(parameters, context)
         name = self._labels_name()
         if name:
@@ -174,22 +171,13 @@ class HsiGeoAlgorithm(ParameterValues):
         *,
         partial: bool = False,
         rounds: dict[str, int] | None = None,
+        kept: str = NOTHING_KEPT,
     ) -> Run:
         """Run a command of hsi-geo; messages name this dialog's parameters instead of options."""
         bar = ProgressBar(stages, *part, rounds=rounds)
         return run_command(
-            arguments, feedback, bar, self._titles(), known, self.names, partial=partial
+            arguments, feedback, bar, self.titles(), known, self.names, partial=partial, kept=kept
         )
-
-    def _titles(self) -> dict[str, str]:
-        """Title of each parameter, up to a comma or bracket, by its option of the command line."""
-        titles = {
-            _OPTIONS.get(definition.name())
-            or "--" + definition.name().lower().replace("_", "-"): definition.description()
-            for definition in self.parameterDefinitions()
-            if not definition.isDestination() or definition.name() in _OPTIONS
-        }
-        return {option: re.split(r",| \(", title)[0] for option, title in titles.items()}
 
     def finish_maps(
         self,
@@ -228,7 +216,8 @@ class HsiGeoAlgorithm(ParameterValues):
             if parameters.get("ZONE_TABLE"):
                 table = self.parameterAsFileOutput(parameters, "ZONE_TABLE", context)
                 targets[written["zones"]] = results["ZONE_TABLE"] = table
-        move_files(targets)
+        move_files_of_map(results["OUTPUT"], written.get("item", ""), targets)
+        remove_stale_style(results["OUTPUT"])
         warn_of_mismatches(results["OUTPUT"], feedback, moved)
         if "ZONE_TABLE" in results:
             load_table(results["ZONE_TABLE"], context)

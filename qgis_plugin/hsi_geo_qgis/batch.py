@@ -131,7 +131,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
             max_memory=self.parameterAsString(parameters, "MAX_MEMORY", context),
             out=folder,
         )
-        run = self.run_command(command, feedback, STAGES, partial=True)
+        run = self.run_command(command, feedback, STAGES, partial=True, kept=_kept(folder))
         run.show_output(after=1)
         tiles = run.result["tiles"]
         if run.has_failed and not tiles["mapped"] + tiles["unchanged"]:
@@ -164,6 +164,14 @@ again with the same folders: finished maps stay, and only the other tiles are ma
         if not any(parameters.get(name) for name in ("INPUTS", "FOLDER", "PRODUCT")):
             return False, "no tiles are given; choose a folder of tiles, raster layers, or a list"
         return super().checkParameterValues(parameters, context)
+
+
+def _kept(folder: str) -> str:
+    """What a cancelled batch leaves."""
+    return (
+        f"maps that were finished stay in '{folder}'; run again with the same folder, and without 'Map every tile "
+        "again', to map the other tiles"
+    )
 
 
 def _mosaics_of_maps(outputs: Iterable[str]) -> list[str]:

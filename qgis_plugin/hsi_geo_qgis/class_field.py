@@ -11,6 +11,7 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsExpression,
     QgsField,
+    QgsFields,
     QgsVectorLayer,
 )
 
@@ -115,6 +116,20 @@ def styled_field(layer: QgsVectorLayer) -> str:
     used = QgsExpression(attribute).referencedColumns()
     indices = {layer.fields().lookupField(name) for name in used} - {-1}
     return str(layer.fields().at(indices.pop()).name()) if len(indices) == 1 else ""
+
+
+def own_name(fields: QgsFields, name: str) -> str:
+    """The name of a field as the layer has it; scripts and models may give it in another case, or its alias.
+
+    Args:
+        fields: Fields of a layer.
+        name: What was given.
+
+    Returns:
+        The layer's name of the field; what was given if there is no such field.
+    """
+    index = fields.lookupField(name) if name else -1
+    return str(fields.at(index).name()) if index >= 0 else name
 
 
 def shown_names(layer: QgsVectorLayer, field: str, values: Iterable[Any]) -> dict[str, str]:

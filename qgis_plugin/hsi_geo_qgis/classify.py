@@ -14,6 +14,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
+from .map_files import name_in_report
 from .protocol import LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.
@@ -79,4 +80,8 @@ and with the colours of your layer's categories; the log shows the accuracy to e
         if reports:
             more["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
             moved[run.result["outputs"]["report"]] = more["REPORT"]
-        return {**self.finish_maps(parameters, context, feedback, run, moved), **more}
+        results = {**self.finish_maps(parameters, context, feedback, run, moved), **more}
+        if reports:
+            names = {**self.names, **({} if model is None else {model: target})}
+            name_in_report(results["REPORT"], names, results["OUTPUT"])
+        return results

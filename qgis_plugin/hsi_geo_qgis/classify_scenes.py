@@ -20,10 +20,10 @@ from .base import HsiGeoAlgorithm, Results
 from .classify import STAGES
 from .command import arguments
 from .layers import Parameters, scene_title, temporary_file
-from .map_files import load_table, move_files, warn_of_mismatches
+from .map_files import load_table, move_files, name_in_report, warn_of_mismatches
 from .protocol import MAPPING
 from .run_group import RunSummary, arrange
-from .styling import write_confidence_style
+from .styling import remove_stale_style, write_confidence_style
 
 #: Parameter and title of each file beside a map.
 BESIDE = (
@@ -116,9 +116,14 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             out=folder if len(scenes) > 1 else _map_in(folder, scenes[0]),
         )
         run = self.run_command(command, feedback, STAGES, rounds={MAPPING: len(scenes)})
+        target = self.parameterAsFileOutput(parameters, "MODEL", context) if model else ""
+        names = {**self.names, **({model: target} if model else {})}
         group = f"{len(scenes)} scenes" if len(scenes) > 1 else ""
         common = replace(self.run_summary(run), group=group)
         for name, result in zip(self.scene_names, run.results):
+            remove_stale_style(result["outputs"]["map"])
+            if "report" in result["outputs"]:
+                name_in_report(result["outputs"]["report"], names, result["outputs"]["map"])
             warn_of_mismatches(result["outputs"]["map"], feedback)
             _load_maps(replace(common, scene=name), result["outputs"], context)
             if "zones" in result["outputs"]:
@@ -131,7 +136,6 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             "ACCURACY": None if share is None else 100.0 * share,
         }
         if model is not None:
-            target = self.parameterAsFileOutput(parameters, "MODEL", context)
             move_files({model: target})
             results["MODEL"] = os.path.abspath(target)
         feedback.pushInfo(self.summary.message)

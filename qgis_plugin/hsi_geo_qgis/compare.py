@@ -21,13 +21,15 @@ from qgis.core import (
 )
 
 from .base import HsiGeoAlgorithm, Results
+from .class_field import own_name
 from .class_styles import class_styles
 from .command import Value, arguments
 from .feature_export import export_source
 from .layers import SAMPLE_FIELDS, Parameters, is_output_wanted, raster_path, vector_layer
-from .map_files import move_files, warn_of_mismatches
+from .map_files import move_files, name_in_report, warn_of_mismatches
 from .parameter_basics import one_of
 from .protocol import COMPARING_MAPS
+from .runner import warn
 from .styling import load_styled
 
 
@@ -126,10 +128,8 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
     ) -> bool:
         """Read the names of the classes of the reference, on the main thread, where layers live."""
         layer = vector_layer(parameters, "REFERENCE", context)
-        fields = [] if layer is None else layer.fields().names()
-        own = {name.lower(): name for name in fields}  # QGIS finds fields in any case
         named = {
-            own.get(field.lower(), field): {
+            field if layer is None else own_name(layer.fields(), field): {
                 value: style["name"]
                 for value, style in class_styles(layer, field).items()
                 if "name" in style
@@ -201,11 +201,15 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
                 if name.lower() in written
             }
         )
-        if not {name.lower() for name in wanted} <= written.keys():
-            raise QgsProcessingException(
-                "a map has no confidence beside it, and the log names it; leave out the confidence of changes"
+        if "CONFIDENCE" in wanted and "confidence" not in written:
+            warn(
+                "the confidence of changes is not written: a map has no confidence beside it; make that map again with "
+                "its confidence",
+                feedback,
             )
-        results.update(wanted)
+        results.update({name: path for name, path in wanted.items() if name.lower() in written})
+        if "REPORT" in results:
+            name_in_report(results["REPORT"], self.names, results["OUTPUT"])
         load_styled(results["OUTPUT"], context)
         return results
 
@@ -216,7 +220,9 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         if not parameters.get("REFERENCE"):
             return {}
         source = self.parameterAsSource(parameters, "REFERENCE", context)
-        fields = self._reference_fields(parameters, context)
+        fields = [
+            own_name(source.fields(), one) for one in self._reference_fields(parameters, context)
+        ]
         path = export_source(
             source, context, feedback, more=(*fields, *SAMPLE_FIELDS), names=self.reference_names
         )

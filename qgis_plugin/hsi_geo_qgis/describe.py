@@ -18,6 +18,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters
 from .map_files import write_text
+from .wording import in_dialog
 
 #: Output and its key in the description.
 NUMBERS = (
@@ -73,15 +74,17 @@ values, scale and warnings. Nothing is mapped.</p>
         run = self.run_command(command, feedback, {})
         found = json.loads("\n".join(run.output))
         scene = found["scene"]
-        rows = description(scene)
+        titles = self.titles()
+        rows = [(title, in_dialog(text, titles, self.names)) for title, text in description(scene)]
+        warnings = [in_dialog(warning, titles, self.names) for warning in scene["warnings"]]
         for title, text in rows:
             feedback.pushInfo(f"{title}: {text}")
-        for warning in scene["warnings"]:
+        for warning in warnings:
             feedback.pushWarning(warning)
         results: Results = {name: scene[key] for name, _, key in NUMBERS}
         results["CRS"] = scene["crs"] or ""
         texts = {
-            "OUTPUT": _page(rows, scene["warnings"]),
+            "OUTPUT": _page(rows, warnings),
             "VALUES": json.dumps(found, indent=2, ensure_ascii=False),
         }
         for name, text in texts.items():

@@ -20,8 +20,10 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from .layers import PRODUCT_PROPERTY, Parameters, vector_layer, without_options
+from .layers import Parameters, vector_layer, without_options
+from .products import product_of
 from .record import has_record, record_path
+from .styling import is_confidence_style
 
 #: End of the name that hsi-geo gives an output beside the raster OUTPUT, from where it is moved.
 _BESIDE = {
@@ -82,7 +84,7 @@ def check_destinations(
                 )
         style = _style(path)
         is_new_raster = definition.type() == _RASTER and not os.path.exists(path)
-        if is_new_raster and os.path.exists(style):
+        if is_new_raster and os.path.exists(style) and not is_confidence_style(style):
             raise QgsProcessingException(
                 f"'{style}' exists without '{os.path.basename(path)}', so it is the style of something else; choose "
                 f"another name for '{definition.description()}'"
@@ -141,9 +143,9 @@ def _files_of_layer(layer: QgsMapLayer) -> Iterator[str]:
         yield record_path(path)
     name = without_options(source) if isinstance(layer, QgsRasterLayer) else path
     yield from _files_of_dataset(name, path)
-    product = str(layer.customProperty(PRODUCT_PROPERTY) or "")
-    if product:
-        yield from _files_of_dataset(product, product)
+    product = product_of(layer)
+    if product is not None:
+        yield from _files_of_dataset(product.path, product.path)
 
 
 def _files_of_dataset(name: str, path: str) -> list[str]:

@@ -23,7 +23,10 @@ from qgis.core import (
 )
 
 from .class_field import class_name, is_plain
-from .layers import Parameters, temporary_file
+from .layers import Parameters, file_stem, temporary_file
+
+#: Length of the name of a file that is written, in UTF-8: disks have names of up to 255 bytes, and SQLite adds to them.
+_MOST_BYTES = 120
 
 
 def plain_fields(fields: QgsFields) -> list[str]:
@@ -176,4 +179,5 @@ def _value(value: Any, names: Mapping[str, str] | None) -> Any:
 
 def _file_name(name: str) -> str:
     """A layer's name as a file name, so that messages show the name of the layer."""
-    return re.sub(r"[^\w .-]", "_", os.path.basename(name)).strip(" .") or "layer"
+    safe = re.sub(r"[^\w .-]", "_", os.path.basename(name))
+    return file_stem(safe, _MOST_BYTES).strip(" .") or "layer"

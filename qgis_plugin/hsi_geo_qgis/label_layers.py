@@ -17,7 +17,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from .class_field import default_class_field
+from .class_field import default_class_field, own_name
 from .class_styles import Styles, class_styles, raster_styles, write_class_styles
 from .command import Value
 from .feature_export import export_source
@@ -115,6 +115,7 @@ def find_labels(
     if parameters.get(name):
         layer = vector_layer(parameters, name, context)
         field = chosen_field(layer, given)
+        parent = parent if layer is None else own_name(layer.fields(), parent)
         styles = class_styles(layer, field)
         title, layer_id = ("", "") if layer is None else (layer.name(), layer.id())
         found.append(LabelLayer(title, layer_id, field, styles, parameter=name, parent=parent))
@@ -159,9 +160,10 @@ def _further_layer(
         raise QgsProcessingException(
             f"layer '{layer.name()}' has no labels; choose vector layers, or rasters of classes"
         )
-    index = layer.fields().lookupField(field) if field else -1
-    own = layer.fields().at(index).name() if index >= 0 else chosen_field(layer, "")
-    upper = parent if parent and layer.fields().lookupField(parent) >= 0 else ""
+    has_field = bool(field) and layer.fields().lookupField(field) >= 0
+    own = chosen_field(layer, field if has_field else "")
+    has_parent = bool(parent) and layer.fields().lookupField(parent) >= 0
+    upper = own_name(layer.fields(), parent) if has_parent else ""
     return LabelLayer(layer.name(), layer.id(), own, class_styles(layer, own), parent=upper)
 
 
@@ -173,7 +175,7 @@ def chosen_field(layer: QgsVectorLayer | None, field: str) -> str:
         field: Field that the user chose; empty for the layer's own.
 
     Returns:
-        Name of the field.
+        Name of the field, as the layer has it.
 
     Raises:
         QgsProcessingException: If none was chosen, and no field of the layer can hold a class.
@@ -184,7 +186,7 @@ def chosen_field(layer: QgsVectorLayer | None, field: str) -> str:
             f"layer '{layer.name()}' has no field of text or whole numbers; add one that holds the class of "
             "each feature"
         )
-    return found
+    return found if layer is None else own_name(layer.fields(), found)
 
 
 def field_text(labels: Sequence[LabelLayer]) -> str:

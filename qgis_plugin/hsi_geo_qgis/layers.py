@@ -19,12 +19,10 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from .products import ShownProduct, product_of
 from .raster_overrides import crs_problem, require_nodata_of_file
 
 Parameters = dict[str, Any]
-
-#: Custom property of a layer that *Open scene* made: path of the product that it shows.
-PRODUCT_PROPERTY = "hsi_geo/product"
 
 #: Fields in which a sample of *Draw places to check a map* remembers how it was drawn.
 SAMPLE_FIELDS = ("stratum", "stratum_px")
@@ -117,13 +115,19 @@ def layer_path(
             f"layer '{layer.name()}' comes from '{layer.providerType()}', not from a file; "
             "export it as GeoTIFF"
         )
-    product = _product_of(layer, context)
-    problem = crs_problem(layer, product, may_lack_crs=may_lack_crs)
+    product = shown_product(layer, context)
+    path = "" if product is None else product.path
+    if path and not is_link(path) and not os.path.exists(path):
+        raise QgsProcessingException(
+            f"layer '{layer.name()}' shows the product '{path}', which does not exist any more; choose "
+            "the product where it is now instead of the layer"
+        )
+    problem = crs_problem(layer, path, may_lack_crs=may_lack_crs)
     if problem:
         if feedback is None:
             raise QgsProcessingException(problem)
         feedback.pushWarning(problem)
-    return product or without_options(layer.source())
+    return path or without_options(layer.source())
 
 
 def without_options(source: str) -> str:
@@ -139,17 +143,16 @@ def without_options(source: str) -> str:
     return _SOURCE_OPTIONS.sub("", source)
 
 
-def _product_of(layer: QgsRasterLayer, context: QgsProcessingContext) -> str:
-    """Path of the product that a layer of *Open scene* shows; empty for any other layer."""
+def shown_product(layer: QgsRasterLayer, context: QgsProcessingContext) -> ShownProduct | None:
+    """The product that a layer of *Open scene* shows; None for any other layer.
+
+    Args:
+        layer: The layer.
+        context: As given to the algorithm.
+    """
     if context.project() is None or context.project().mapLayer(layer.id()) is None:
-        layer.loadDefaultStyle()  # a file given by its path: the property is saved beside it
-    product = str(layer.customProperty(PRODUCT_PROPERTY) or "")
-    if product and not is_link(product) and not os.path.exists(product):
-        raise QgsProcessingException(
-            f"layer '{layer.name()}' shows the product '{product}', which does not exist any more; choose "
-            "the product where it is now instead of the layer"
-        )
-    return product
+        layer.loadDefaultStyle()  # a file given by its path: the product is saved beside it
+    return product_of(layer)
 
 
 def is_link(name: str) -> bool:
@@ -170,6 +173,19 @@ def scene_title(name: str) -> str:
     if "://" in name:
         name = re.split(r"[?#]", name, maxsplit=1)[0]
     return os.path.basename(name.rstrip("/\\"))
+
+
+def file_stem(name: str, most_bytes: int) -> str:
+    """The begin of a name that a file can have: disks have names of up to 255 bytes.
+
+    Args:
+        name: The name.
+        most_bytes: Its most bytes in UTF-8.
+
+    >>> file_stem("Größe", 4)
+    'Grö'
+    """
+    return name.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore")
 
 
 def vector_layer(

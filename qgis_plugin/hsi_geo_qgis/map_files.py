@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import shutil
 import uuid
@@ -15,7 +16,7 @@ from qgis.core import (
     QgsProcessingUtils,
 )
 
-from .record import mismatch_warning, mismatched_files, record_path
+from .record import mismatch_warning, mismatched_files, record_path, relink_item, rewrite_file
 from .runner import warn
 
 
@@ -61,6 +62,32 @@ def move_files(targets: Mapping[str, str]) -> None:
         raise QgsProcessingException(". ".join(problems))
 
 
+def move_files_of_map(class_map: str, item: str, targets: Mapping[str, str]) -> None:
+    """Move files of a map, and let its STAC item name them where they are then.
+
+    Args:
+        class_map: Path of the class map.
+        item: Path of the item; empty if there is none.
+        targets: New path of each file by its path; see `move_files`.
+
+    Raises:
+        QgsProcessingException: If some could not be moved, or the item not be written.
+    """
+    before = [source for source in targets if os.path.exists(source)]
+    try:
+        move_files(targets)
+    finally:
+        if item:
+            moved = {one: targets[one] for one in before if not os.path.exists(one)}
+            try:
+                relink_item(item, class_map, moved)
+            except OSError as error:
+                raise QgsProcessingException(
+                    f"'{item}' cannot be written ({error.strerror}), and names files where they no longer are; "
+                    "write the map again into another folder"
+                ) from error
+
+
 def _move(source: str, target: str) -> None:
     if os.path.abspath(source) == os.path.abspath(target):
         return
@@ -74,6 +101,30 @@ def _move(source: str, target: str) -> None:
         raise
     with contextlib.suppress(OSError):  # the copy is what was asked for
         os.remove(source)
+
+
+def name_in_report(report: str, names: Mapping[str, str], class_map: str = "") -> None:
+    """Let the command that a report shows name layers and files of the user instead of temporary files.
+
+    Args:
+        report: Path of the report.
+        names: What users call a file by its path.
+        class_map: Path of the class map whose record lists the report; empty if there is none.
+
+    Raises:
+        QgsProcessingException: If it cannot be written.
+    """
+    try:
+        with open(report, encoding="utf-8") as file:
+            before = text = file.read()
+        for path in sorted(names, key=len, reverse=True):
+            text = text.replace(html.escape(path), html.escape(names[path]))
+        if text != before:
+            rewrite_file(report, text, class_map, "report")
+    except OSError as error:
+        raise QgsProcessingException(
+            f"'{report}' cannot be written ({error.strerror}); choose another file"
+        ) from error
 
 
 def write_text(path: str, text: str) -> None:

@@ -17,10 +17,12 @@ from qgis.core import (
     QgsProcessingUtils,
 )
 
+from .about import VERSION
 from .base import HsiGeoAlgorithm, Results
 from .command import Value, arguments
-from .layers import Parameters, is_link, is_output_wanted, scene_title
+from .layers import Parameters, file_stem, is_link, is_output_wanted, scene_title
 from .parameter_basics import one_of
+from .products import ShownProduct
 from .protocol import COPYING
 from .styling import load_styled, write_composite_style
 
@@ -32,8 +34,26 @@ COMPOSITES = {
     "short-wave infrared": "short-wave-infrared",
 }
 
+#: Choice of a small copy. Enumerations of texts ignore numbers.
+SHOWN_BANDS = "only the shown bands (a small copy)"
+
 #: Choices of the bands, and those of the command line.
-BANDS = {"all bands": "all", "only the shown bands (a small copy)": "shown"}
+BANDS = {"all bands": "all", SHOWN_BANDS: "shown"}
+
+#: Endings of files that QGIS and GDAL write beside a raster that they show.
+_WRITTEN_BESIDE = (".aux.xml", ".qml", ".qmd")
+
+#: Names of masks, and of the gains of AVIRIS, which lie beside a product.
+_BESIDE = re.compile(r"mask|\.gain$", re.IGNORECASE)
+
+#: Begin of the names of all files of a product whose metadata are one of them.
+_PACKAGE = re.compile(r"(.+)METADATA\.xml$", re.IGNORECASE)
+
+#: A file that a mosaic (.vrt) or a STAC item names.
+_NAMED = re.compile(r"""<SourceFilename[^>]*>([^<]+)<|"href"\s*:\s*"([^"]+)""")
+
+#: Longer mosaics are not searched to their end.
+_MOST_CHARACTERS = 1_000_000
 
 
 class OpenScene(HsiGeoAlgorithm):
@@ -92,10 +112,11 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
         product = str(self.parameterAsFile(parameters, "PRODUCT", context))
         if os.path.exists(product):
             product = os.path.abspath(product)  # the layer remembers it
+        opening = self.opening_options(parameters, context)
         options: dict[str, Any] = {
             "bands": BANDS[self.parameterAsEnumString(parameters, "BANDS", context)],
             "composite": COMPOSITES[self.parameterAsEnumString(parameters, "COMPOSITE", context)],
-            **self.opening_options(parameters, context),
+            **opening,
         }
         chosen = is_output_wanted(parameters, "OUTPUT")
         if chosen:
@@ -116,7 +137,7 @@ that layer as the scene in <i>Classify with few shots</i>: it takes the product 
             feedback.pushInfo("The raster of an earlier run is taken.")
         raster = found["raster"]
         composite = _wanted(found["composites"], options["composite"])
-        write_composite_style(raster, composite, product)
+        write_composite_style(raster, composite, ShownProduct(product, opening))
         _describe(found, composite, feedback)
         if not chosen and context.project() is not None:
             name = f"{scene_title(product)} ({composite['name']})"
@@ -149,7 +170,7 @@ def cached_name(
     wavelengths: str,
     **opening: Value,
 ) -> str:
-    """Path, without its ending, of the raster that shows a product.
+    """Path, without its ending, of the raster that shows a product: another one if a file that is read has changed.
 
     Args:
         product: Path of the product.
@@ -158,20 +179,58 @@ def cached_name(
         wavelengths: The option for scenes without them.
         opening: Other options of opening the product.
     """
-    state = [os.path.normcase(product), bands, composite if bands == "shown" else "", wavelengths]
+    state = [
+        VERSION,
+        os.path.normcase(product),
+        bands,
+        composite if bands == "shown" else "",
+        wavelengths,
+    ]
     state += [f"{name}={value}" for name, value in sorted(opening.items()) if value]
-    paths = [product]
-    if os.path.isdir(product):  # GDAL writes its statistics beside what it reads
-        names = sorted(name for name in os.listdir(product) if not name.endswith(".aux.xml"))
-        paths = [os.path.join(product, name) for name in names]
-    for path in paths:
+    given = [value for value in (wavelengths, *opening.values()) if isinstance(value, str)]
+    for path in (*_files_of_product(product), *(value for value in given if value)):
         if os.path.exists(path):
             found = os.stat(path)
-            state += [str(found.st_mtime_ns), str(found.st_size)]
+            state += [path, str(found.st_mtime_ns), str(found.st_size)]
     # A name for the content of the cache, not a secret.
     key = hashlib.sha256("\n".join(map(str, state)).encode("utf-8", "replace")).hexdigest()[:12]
-    stem = re.sub(r"[^\w-]", "_", scene_title(product))[:80]
+    stem = file_stem(re.sub(r"[^\w-]", "_", scene_title(product)), 80)
     return os.path.join(cache_folder(), f"{stem}_{key}")
+
+
+def _files_of_product(product: str) -> list[str]:
+    """The files that a product may be read from: those in its folder, or of its name, masks, and those that it names."""
+    if os.path.isdir(product):
+        return [os.path.join(product, name) for name in _names_in(product)]
+    folder, name = os.path.split(product)
+    stem = os.path.splitext(name)[0]
+    package = _PACKAGE.match(name)
+    beside = [
+        one
+        for one in ([] if is_link(product) else _names_in(folder or "."))
+        if one == stem
+        or one.startswith(f"{stem}.")
+        or (package and one.startswith(package[1]))
+        or _BESIDE.search(one)
+    ]
+    return [product, *(os.path.join(folder, one) for one in (*beside, *_named_in(product)))]
+
+
+def _names_in(folder: str) -> list[str]:
+    """Names of the files in a folder, without what QGIS and GDAL write beside what they show."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.endswith(_WRITTEN_BESIDE))
+    except OSError:
+        return []
+
+
+def _named_in(product: str) -> list[str]:
+    """Files that a mosaic or a STAC item names."""
+    if not product.lower().endswith((".vrt", ".json")) or not os.path.isfile(product):
+        return []
+    with open(product, encoding="utf-8", errors="replace") as file:
+        found = _NAMED.findall(file.read(_MOST_CHARACTERS))
+    return [source or href for source, href in found]
 
 
 def _remember(out: str, found: dict[str, Any]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingUtils,
+    QgsRasterLayer,
 )
 
+from .class_field import own_name
 from .command import Value
 from .feature_export import export_features, export_source, plain_fields
 from .label_layers import LabelLayer, label_options
@@ -20,9 +23,14 @@ from .layers import (
     layer_path,
     raster_path,
     scene_path,
+    shown_product,
 )
 from .parameters import CLEANING, CommonParameters
+from .products import ShownProduct, common_options, is_chosen, with_remembered
 from .scene_choice import scene_problem
+
+#: Options of the command line that have another name than the parameter.
+_OPTIONS = {"LABELS": "--shots", "OUTPUT": "--out"}
 
 
 class ParameterValues(CommonParameters):
@@ -31,15 +39,27 @@ class ParameterValues(CommonParameters):
     Attributes:
         labels: Label layers of the run.
         names: What users call the files that hsi-geo is given, by path.
+        remembered: Options that the scenes of the run were opened with by *Open scene*.
     """
 
     labels: list[LabelLayer]
     names: dict[str, str]
+    remembered: dict[str, Value]
 
     def _labels_name(self) -> str:
         """Name of the parameter of labels; empty if there is none."""
         field = self.parameterDefinition("CLASS_FIELD")
         return "" if field is None else str(field.parentLayerParameterName())
+
+    def titles(self) -> dict[str, str]:
+        """Title of each parameter, up to a comma or bracket, by its option of the command line."""
+        titles = {
+            _OPTIONS.get(definition.name())
+            or "--" + definition.name().lower().replace("_", "-"): definition.description()
+            for definition in self.parameterDefinitions()
+            if not definition.isDestination() or definition.name() in _OPTIONS
+        }
+        return {option: re.split(r",| \(", title)[0] for option, title in titles.items()}
 
     def geopackage(
         self, parameters: Parameters, context: QgsProcessingContext, name: str = "OUTPUT"
@@ -143,7 +163,7 @@ class ParameterValues(CommonParameters):
         source = self.parameterAsSource(parameters, "ZONES", context)
         if source is None:
             raise QgsProcessingException(self.invalidSourceError(parameters, "ZONES"))
-        field = self.parameterAsString(parameters, "ZONE_FIELD", context)
+        field = own_name(source.fields(), self.parameterAsString(parameters, "ZONE_FIELD", context))
         names = [] if field else plain_fields(source.fields())
         path = export_source(source, context, feedback, field, more=names)
         self.names[path] = str(source.sourceName())
@@ -225,6 +245,8 @@ class ParameterValues(CommonParameters):
     ) -> dict[str, Value]:
         """Options of the command line for `add_opening`, those that the algorithm has.
 
+        Those that the user has not chosen are the ones that the scenes were opened with.
+
         Args:
             parameters: As given to the algorithm.
             context: As given to the algorithm.
@@ -232,6 +254,63 @@ class ParameterValues(CommonParameters):
         Returns:
             Value by option.
         """
+        return with_remembered(self._chosen_options(parameters, context), self.remembered)
+
+    def remember_opening(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> None:
+        """Set `remembered`, and tell of it; call on the main thread, where layers live.
+
+        Args:
+            parameters: As given to the algorithm.
+            context: As given to the algorithm.
+            feedback: Is told which options are taken, and where the dialog has others.
+        """
+        self.remembered = {}
+        if self.parameterDefinition("FOLLOW_LINKS") is None:
+            return
+        scenes = self._opened_scenes(parameters, context)
+        common, others = common_options(scenes)
+        given = self._chosen_options(parameters, context)
+        for name, value in {**others, **common}.items():
+            now = given.get(name)
+            title = self.titles().get(f"--{name.replace('_', '-')}", name)
+            what = f"'{title}' {'on' if value is True else value}"
+            if is_chosen(name, now):
+                if now != value:
+                    feedback.pushInfo(f"A layer was opened with {what}; this run takes {now}.")
+            elif name in common:
+                feedback.pushInfo(f"The scene is read as it was opened, with {what}.")
+            else:
+                feedback.pushWarning(
+                    f"A layer was opened with {what}, and other scenes of this run were not; all are read without it"
+                )
+        self.remembered = common
+
+    def _opened_scenes(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> list[ShownProduct | None]:
+        """The product of each scene; None for one that *Open scene* did not open."""
+        defined = {one.name() for one in self.parameterDefinitions()}
+        files: list[ShownProduct | None] = [
+            None for name in {"PRODUCT", "FOLDER"} & defined if parameters.get(name)
+        ]
+        if "INPUTS" in defined:
+            layers = self.parameterAsLayerList(parameters, "INPUTS", context) or []
+        elif "INPUT" in defined and parameters.get("INPUT"):
+            layers = [self.parameterAsRasterLayer(parameters, "INPUT", context)]
+        else:
+            layers = []
+        rasters = [one for one in layers if isinstance(one, QgsRasterLayer)]
+        return [*(shown_product(one, context) for one in rasters), *files]
+
+    def _chosen_options(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, Value]:
+        """Options of `add_opening` as the dialog has them."""
         texts = [
             name
             for name in ("WAVELENGTHS", "MASK", "GRID", "ASSET")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 #: What follows the map's name without its suffix, by the file's name in the record. Class names (.aux.xml)
@@ -80,6 +82,74 @@ def mismatch_warning(path: str, class_map: str) -> str:
         f"'{os.path.basename(record_path(class_map))}' in size or SHA-256: it was cut short or changed, or it "
         "belongs to another map; make the map again, or copy all of its files again"
     )
+
+
+def relink_item(item: str, class_map: str, moved: Mapping[str, str]) -> None:
+    """Let a STAC item name files where they have been moved, and its record the item as it is then.
+
+    Args:
+        item: Path of the item.
+        class_map: Path of the class map, whose record lists the item.
+        moved: New path of each file by its path when the item was written. Those that are not there do not count.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    found, folder = _read(item), os.path.dirname(os.path.abspath(item))
+    places = {os.path.abspath(old): new for old, new in moved.items() if os.path.exists(new)}
+    is_changed = False
+    assets = found.get("assets")
+    for asset in assets.values() if isinstance(assets, dict) else ():
+        new = places.get(os.path.abspath(os.path.join(folder, str(asset.get("href")))))
+        if new is not None:
+            asset["href"], is_changed = _href(new, folder), True
+    if not is_changed:
+        return
+    rewrite_file(item, json.dumps(found, indent=1, ensure_ascii=False) + "\n", class_map, "item")
+
+
+def rewrite_file(path: str, text: str, class_map: str, name: str) -> None:
+    """Replace a file of a map by another text, and what the map's record says of the file.
+
+    Args:
+        path: Path of the file, which may have been moved.
+        text: Its new content.
+        class_map: Path of the class map.
+        name: Name of the file in the record.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    _write(path, text)
+    record = _read(record_path(class_map))
+    files = record.get("files")
+    entry = files.get(name) if isinstance(files, dict) else None
+    if isinstance(entry, dict):
+        entry.update(size=os.path.getsize(path), sha256=_sha256(path))
+        whole = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
+        _write(record_path(class_map), whole + "\n")
+
+
+def _href(path: str, folder: str) -> str:
+    """A link to a file, relative to the folder of the item."""
+    try:
+        relative = os.path.relpath(os.path.abspath(path), folder)
+    except ValueError:  # on another drive
+        return Path(os.path.abspath(path)).as_uri()
+    relative = relative.replace(os.sep, "/")
+    return relative if relative.startswith("../") else f"./{relative}"
+
+
+def _write(path: str, text: str) -> None:
+    """Replace a file in one step, so that it is never there in part."""
+    beside = f"{path}.{uuid.uuid4().hex[:8]}.part"
+    try:
+        with open(beside, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.replace(beside, path)
+    finally:
+        if os.path.exists(beside):
+            os.remove(beside)
 
 
 def _is_as_written(path: str, entry: Mapping[str, Any]) -> bool:

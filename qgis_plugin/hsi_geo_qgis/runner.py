@@ -29,6 +29,9 @@ from .protocol import (
 )
 from .wording import Titles, in_dialog, without_folder
 
+#: What a cancelled run has left, unless its algorithm says something else.
+NOTHING_KEPT = "nothing was written"
+
 #: Lines of plain output that are kept for the message of a failure.
 KEPT_LINES = 20
 
@@ -65,6 +68,7 @@ class Run:
         titles: Title of each parameter by its option, for messages that name an option.
         known: Names of files; a warning that holds all names of one entry was shown before.
         names: What users call a file by its path, for messages that name the file.
+        kept: What the run leaves if it is cancelled, for the message.
 
     Attributes:
         result: The last result event.
@@ -82,8 +86,10 @@ class Run:
         titles: Titles | None = None,
         known: Sequence[tuple[str, ...]] = (),
         names: Mapping[str, str] | None = None,
+        kept: str = NOTHING_KEPT,
     ) -> None:
         self.found, self.feedback, self.titles, self.known = found, feedback, titles, known
+        self.kept = kept
         self.names = names or {}
         self.bar = bar or ProgressBar({})
         self.result: dict[str, Any] = {}
@@ -112,8 +118,8 @@ class Run:
         command = [*self.found.command, *arguments]
         if shows_commands():
             self.feedback.pushCommandInfo(" ".join(_quoted(part) for part in command))
-        # If the feedback is cancelled already, a process would run to its end.
-        self._refuse_if_cancelled()
+        if self.feedback.isCanceled():  # a process would run to its end
+            raise QgsProcessingException(f"cancelled; {NOTHING_KEPT}")
         process = QgsBlockingProcess(command[0], command[1:])
         # QGIS 3.22 keeps no reference: a bound method made for the call would be gone by its use.
         on_stdout, on_stderr = self._on_stdout, self._on_stderr
@@ -123,7 +129,7 @@ class Run:
         self.output += self._stdout.flush()
         for line in self._stderr.flush():
             self._handle(line)
-        self._refuse_if_cancelled()
+        self._refuse_if_cancelled(process, exit_codes)
         if process.processError() == QProcess.ProcessError.FailedToStart:
             raise QgsProcessingException(
                 f"'{self.found.program}' ({self.found.origin}) cannot be started; "
@@ -153,9 +159,20 @@ class Run:
         )
         return without_folder(text, QgsProcessingUtils.tempFolder())
 
-    def _refuse_if_cancelled(self) -> None:
-        if self.feedback.isCanceled():
-            raise QgsProcessingException("cancelled; nothing was written")
+    def _refuse_if_cancelled(
+        self, process: QgsBlockingProcess, exit_codes: tuple[int, ...]
+    ) -> None:
+        """Say what a cancelled run has left. One that was over by then is none."""
+        if not self.feedback.isCanceled():
+            return
+        is_over = process.exitStatus() == QProcess.ExitStatus.NormalExit
+        if self.result and is_over and self.exit_code in exit_codes:
+            self.feedback.pushWarning("Cancelled when the run was over; its files stay.")
+            return
+        kept = self.kept
+        if self.result and kept == NOTHING_KEPT:
+            kept = "the files of the run were written already, and stay"
+        raise QgsProcessingException(f"cancelled; {kept}")
 
     def _on_stdout(self, piece: QByteArray) -> None:
         self.output += self._stdout.feed(piece.data())
@@ -211,6 +228,7 @@ def run_command(
     names: Mapping[str, str] | None = None,
     *,
     partial: bool = False,
+    kept: str = NOTHING_KEPT,
 ) -> Run:
     """Run a command with ``--progress jsonl``.
 
@@ -222,6 +240,7 @@ def run_command(
         known: Names of files in warnings that were shown before; see `Run`.
         names: What users call a file by its path; see `Run`.
         partial: Whether a failure after a result is left to the caller; see `Run.start`.
+        kept: What the run leaves if it is cancelled; see `Run`.
 
     Raises:
         QgsProcessingException: If hsi-geo is not found, failed or was cancelled.
@@ -231,7 +250,7 @@ def run_command(
     except LauncherError as error:
         raise QgsProcessingException(str(error)) from error
     name, *rest = arguments
-    run = Run(found, feedback, bar, titles, known, names)
+    run = Run(found, feedback, bar, titles, known, names, kept)
     return run.start([name, "--progress", "jsonl", *rest], partial=partial)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -21,7 +22,10 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-from .layers import PRODUCT_PROPERTY
+from .products import ShownProduct, remember_product
+
+#: Custom property in the styles (.qml) that are written beside confidences.
+CONFIDENCE_PROPERTY = "hsi_geo/confidence"
 
 #: Per cent and colour of the confidence ramp: viridis, which is safe for colour-blind readers.
 RAMP = ((0, "#440154"), (25, "#3b528b"), (50, "#21918c"), (75, "#5ec962"), (100, "#fde725"))
@@ -119,23 +123,51 @@ def write_confidence_style(path: str) -> None:
     renderer.setClassificationMin(0.0)
     renderer.setClassificationMax(100.0)
     layer.setRenderer(renderer)
+    layer.setCustomProperty(CONFIDENCE_PROPERTY, 1)
     layer.saveNamedStyle(os.path.splitext(path)[0] + ".qml")
 
 
-def write_composite_style(path: str, composite: dict[str, Any], product: str) -> None:
+def is_confidence_style(style: str) -> bool:
+    """Whether a style is one that was written beside a confidence.
+
+    Args:
+        style: Path of the style (.qml).
+    """
+    try:
+        with open(style, encoding="utf-8", errors="replace") as file:
+            return CONFIDENCE_PROPERTY in file.read()
+    except OSError:
+        return False
+
+
+def remove_stale_style(class_map: str) -> None:
+    """Remove the style of a confidence that is no longer beside its map, such as after a run without one.
+
+    Args:
+        class_map: Path of the class map.
+    """
+    stem = f"{os.path.splitext(class_map)[0]}_confidence"
+    style = f"{stem}.qml"
+    if not os.path.exists(f"{stem}.tif") and is_confidence_style(style):
+        with contextlib.suppress(OSError):  # it does no harm
+            os.remove(style)
+
+
+def write_composite_style(path: str, composite: dict[str, Any], product: ShownProduct) -> None:
     """Write a style (.qml) beside a raster that shows a product in colours.
 
     Args:
         path: Path of the raster.
         composite: Numbers of the ``bands`` for red, green and blue, or of one for grey; the values that are
             drawn dark (``low``) and bright (``high``).
-        product: Path of the product. The layer remembers it, and *Classify* takes it.
+        product: The product, with the options that it was opened with. The layer remembers both, and *Classify*
+            takes them.
     """
     layer = QgsRasterLayer(path, "scene")
     if not layer.isValid():
         return
     layer.setRenderer(_composite_renderer(layer, composite))
-    layer.setCustomProperty(PRODUCT_PROPERTY, product)
+    remember_product(layer, path, product)
     layer.saveNamedStyle(os.path.splitext(path)[0] + ".qml")
 
 

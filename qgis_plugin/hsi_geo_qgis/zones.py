@@ -17,6 +17,7 @@ from qgis.core import (
 )
 
 from .base import HsiGeoAlgorithm, Results
+from .class_field import own_name
 from .class_styles import class_styles, write_class_styles
 from .command import Value, arguments
 from .feature_export import export_source
@@ -119,7 +120,7 @@ areas are corrected for the errors of the map.</p>"""
         if not parameters.get("REFERENCE"):
             return {}
         source = self.parameterAsSource(parameters, "REFERENCE", context)
-        field = self._class_of_places(parameters, context)
+        field = own_name(source.fields(), self._class_of_places(parameters, context))
         path = export_source(source, context, feedback, field, SAMPLE_FIELDS)
         self.names[path] = str(source.sourceName())
         classes = write_class_styles(self.place_styles)

@@ -23,8 +23,9 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..about import ICON, VERSION
+from ..layers import file_stem
 from ..run_group import RUN_PROPERTY, RunSummary, run_group
-from ..styling import write_confidence_style
+from ..styling import remove_stale_style, write_confidence_style
 
 #: Setting of the folder in which the dialog begins.
 _LAST_FOLDER = "hsi_geo/live_folder"
@@ -87,7 +88,7 @@ class FinishDialog(QDialog):
         folder = folder or QgsProject.instance().homePath() or os.path.expanduser("~")
         stem = os.path.splitext(scene)[0] or "scene"
         safe = "".join(one if one.isalnum() or one in " ._-" else "_" for one in stem)
-        self.map.setFilePath(os.path.join(folder, f"{safe}_classes.tif"))
+        self.map.setFilePath(os.path.join(folder, f"{file_stem(safe, 120)}_classes.tif"))
         self.report = QCheckBox("Report (HTML)")
         self.model = QCheckBox("Model, to map other scenes with")
         self.confidence = QCheckBox("Confidence (GeoTIFF)")
@@ -183,6 +184,8 @@ def add_results(
         adapted_accuracy={},
     )
     project, outputs = QgsProject.instance(), result.get("outputs") or {}
+    if outputs.get("map"):
+        remove_stale_style(outputs["map"])
     group = run_group(project.layerTreeRoot(), summary)
     for output, key, title in (
         ("OUTPUT", "map", "Class map"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QObject, QTimer
 from qgis.PyQt.QtGui import QColor
 
-#: Custom property of the layer.
+#: Custom property of the layer: the file that it shows. It is part of the style, which may come to other layers.
 PREVIEW_PROPERTY = "hsi_geo/preview"
 
 NAME = "Preview (not the finished map)"
@@ -31,12 +32,13 @@ class PreviewLayer(QObject):
         super().__init__(parent)
         project = QgsProject.instance()
         project.writeProject.connect(self._leave)
+        self._id = ""  # of the layer that was made here; others may have its style
         self._left: tuple[Any, Any, int, bool] | None = None
 
     def layer(self) -> QgsRasterLayer | None:
         """The layer; None if there is none."""
-        found = [one for one in QgsProject.instance().mapLayers().values() if is_preview(one)]
-        return found[0] if found else None
+        found = QgsProject.instance().mapLayer(self._id)
+        return found if isinstance(found, QgsRasterLayer) else None
 
     def show(
         self, path: str, classes: Sequence[Mapping[str, Any]], below: Sequence[QgsMapLayer]
@@ -56,13 +58,15 @@ class PreviewLayer(QObject):
             layer = QgsRasterLayer(path, NAME, "gdal")
             if not layer.isValid():
                 return "QGIS cannot read the preview."
-            layer.setCustomProperty(PREVIEW_PROPERTY, 1)
+            self._id = layer.id()
+            layer.setCustomProperty(PREVIEW_PROPERTY, path)
             _style(layer, classes)
             self._add(layer, below)
             return ""
         layer.setDataSource(path, NAME, "gdal", QgsDataProvider.ProviderOptions())
         if not layer.isValid():
             return "QGIS cannot read the preview."
+        layer.setCustomProperty(PREVIEW_PROPERTY, path)
         _style(layer, classes)
         layer.triggerRepaint()
         return ""
@@ -133,12 +137,13 @@ class PreviewLayer(QObject):
 
 
 def is_preview(layer: QgsMapLayer) -> bool:
-    """Whether a layer shows a preview.
+    """Whether a layer shows a preview, and has not only the style of one.
 
     Args:
         layer: The layer.
     """
-    return bool(layer.customProperty(PREVIEW_PROPERTY))
+    shown = str(layer.customProperty(PREVIEW_PROPERTY) or "")
+    return bool(shown) and os.path.abspath(str(layer.source())) == os.path.abspath(shown)
 
 
 def remove_previews() -> None:

@@ -15,6 +15,8 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
+from ..open_scene import SHOWN_BANDS
+
 _running: list[Any] = []  # Python keeps what the tasks need
 
 
@@ -34,7 +36,7 @@ def show_product(
     """
     algorithm = QgsApplication.processingRegistry().createAlgorithmById("hsi_geo:open")
     context, feedback = QgsProcessingContext(), _Errors()
-    parameters = {"PRODUCT": path, "BANDS": 1, "WAVELENGTHS": wavelengths}
+    parameters = {"PRODUCT": path, "BANDS": SHOWN_BANDS, "WAVELENGTHS": wavelengths}
     task = QgsProcessingAlgRunnerTask(algorithm, parameters, context, feedback)
     kept = (algorithm, context, feedback, task)
     _running.append(kept)

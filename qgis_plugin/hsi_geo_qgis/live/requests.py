@@ -34,7 +34,8 @@ class RequestMaker:
     def scene_options(self) -> dict[str, Any]:
         """Options that the scene is opened with."""
         wavelengths = self.dock.scene.wavelengths.text().strip()
-        return {"wavelengths": wavelengths} if wavelengths else {}
+        given = {"wavelengths": wavelengths} if wavelengths else {}
+        return {**self.dock.chooser.options, **given}
 
     def collect(self) -> UpdateRequest:
         """The next request for a preview."""

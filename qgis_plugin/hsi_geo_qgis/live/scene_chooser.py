@@ -15,7 +15,8 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QFileDialog
 
-from ..layers import layer_path
+from ..command import Value
+from ..layers import layer_path, shown_product
 from .finish import may_stop
 from .panels import set_layer
 from .product import show_product
@@ -31,18 +32,26 @@ _LAST_FOLDER = "/Processing/LastInputPath"
 
 CHOOSE = "Choose a scene."
 
+#: Options of *Open scene* that the engine opens a scene with, too.
+_OPENING = ("wavelengths", "mask", "grid", "asset", "follow_links")
+
 
 class SceneChooser:
     """Opens scenes for the dock.
 
     Args:
         dock: The dock.
+
+    Attributes:
+        options: Options that the layer of the scene was opened with.
     """
 
     def __init__(self, dock: LiveDock) -> None:
         self.dock = dock
+        self.options: dict[str, Value] = {}
         self._is_due = self._is_asking = False
         self._layer_id = ""  # of the scene that is open
+        self._heard: QgsMapLayer | None = None  # whose CRS is followed
 
     def follow(self, *_: Any) -> None:
         """Open the scene that was chosen, a moment later: while QGIS removes layers, no other one may be removed."""
@@ -52,7 +61,8 @@ class SceneChooser:
 
     def forget(self) -> None:
         """Forget what was chosen, such as in another project."""
-        self._is_due, self._layer_id = False, ""
+        self._is_due, self._layer_id, self.options = False, "", {}
+        self._hear(None)
 
     def on_removed(self, *_: Any) -> None:
         """Close the scene if its layer was removed: QGIS's list shows another layer then, which nobody has chosen."""
@@ -86,20 +96,52 @@ class SceneChooser:
         if layer is None:
             self.no_scene()
             return
-        context = QgsProcessingContext()
-        context.setProject(QgsProject.instance())
-        try:
-            path = layer_path(layer, context, may_lack_crs=True)
-        except QgsProcessingException as error:
+        path, problem = _path_of(layer)
+        if problem:
             self.no_scene()
-            self.dock.notice.say("problem", sentence(str(error)))
+            self.dock.notice.say("problem", problem)
+            self._hear(layer)  # it may be corrected
             return
-        self._layer_id = layer.id()
-        if path == self.dock.scene_path:  # it is open already
+        before, self._layer_id, self.options = self.options, layer.id(), _options_of(layer)
+        self._hear(layer)
+        if path == self.dock.scene_path and self.options == before:  # it is open already
             self.dock.save_state()
             return
         self.dock.product = ""
         self.open(path, layer.name())
+
+    def _hear(self, layer: QgsMapLayer | None) -> None:
+        """Follow the CRS of a layer, and no longer that of the one before."""
+        if layer is self._heard:
+            return
+        if self._heard is not None and not sip.isdeleted(self._heard):
+            self._heard.crsChanged.disconnect(self.on_crs)
+        self._heard = layer
+        if layer is not None:
+            layer.crsChanged.connect(self.on_crs)
+
+    def on_crs(self) -> None:
+        """Follow a change of the CRS of the scene's layer, a moment later: QGIS may change more of it."""
+        QTimer.singleShot(0, self._follow_crs)
+
+    def _follow_crs(self) -> None:
+        dock = self.dock
+        if sip.isdeleted(dock) or not dock.is_active or dock.restoring:
+            return
+        layer = self._heard
+        if layer is None or layer is not dock.scene.layers.currentLayer():
+            return
+        _, problem = _path_of(layer)
+        if problem and dock.session.is_finishing:  # what is being written is of the file's CRS
+            dock.notice.say("problem", problem)
+        elif problem or layer.id() != self._layer_id:
+            dock.notice.clear()
+            self.choose_layer(layer)
+        elif dock.session.is_open:
+            dock.notice.clear("problem")
+            dock.suggestions.stop()
+            dock.view = SceneView(dock.canvas, dock.session.info, layer.crs())
+            dock.session.change()
 
     def choose_file(self, is_folder: bool) -> None:
         """Ask for a product.
@@ -124,13 +166,16 @@ class SceneChooser:
             path: Its file or folder.
         """
         set_layer(self.dock.scene.layers, None)
-        self.dock.product, self._layer_id = path, ""
+        self.dock.product, self._layer_id, self.options = path, "", {}
+        self._hear(None)
         self.open(path, path)
 
         def show(layer: QgsMapLayer) -> None:
             if self.dock.scene_path == path:
                 set_layer(self.dock.scene.layers, layer)
                 self.dock.product, self._layer_id = "", layer.id()
+                self.options = _options_of(layer)
+                self._hear(layer)
                 self.dock.save_state()
 
         def tell(reason: str) -> None:
@@ -182,6 +227,8 @@ class SceneChooser:
         dock.session.close()
         dock.clear_preview()
         dock.scene_path = dock.scene_name = dock.product = self._layer_id = ""
+        self.options = {}
+        self._hear(None)
         dock.save_state()
         dock.work.tell(CHOOSE)
         dock.enable()
@@ -199,3 +246,24 @@ class SceneChooser:
         size = f"{info.get('width')} \N{MULTIPLICATION SIGN} {info.get('height')} pixels"
         dock.scene.describe(f"{size}, {bands} bands")
         dock.enable()
+
+
+def _context() -> QgsProcessingContext:
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    return context
+
+
+def _path_of(layer: QgsMapLayer) -> tuple[str, str]:
+    """Path of the scene of a layer, and what is wrong with it as one sentence; one of the two is empty."""
+    try:
+        return layer_path(layer, _context(), may_lack_crs=True), ""
+    except QgsProcessingException as error:
+        return "", sentence(str(error))
+
+
+def _options_of(layer: QgsMapLayer) -> dict[str, Value]:
+    """Options that the product of a layer was opened with, as far as the engine has them."""
+    product = shown_product(layer, _context())
+    given = {} if product is None else product.options
+    return {name: given[name] for name in _OPENING if name in given}

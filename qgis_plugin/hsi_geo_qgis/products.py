@@ -1,0 +1,148 @@
+"""The product that a layer of *Open scene* shows, and the options that it was opened with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from qgis.core import QgsMapLayer
+
+from .command import Value
+
+#: Custom properties of a layer that *Open scene* made: path of the product that it shows, of the raster by which it
+#: shows it, and the options as JSON. They are part of the style, which may come to other layers: see `product_of`.
+PRODUCT_PROPERTY = "hsi_geo/product"
+RASTER_PROPERTY = "hsi_geo/product_raster"
+OPTIONS_PROPERTY = "hsi_geo/product_options"
+
+#: Values of an option that a dialog has before its user chooses.
+_NOT_CHOSEN: Mapping[str, tuple[Any, ...]] = {"mask": ("auto",)}
+
+#: Values with which *Open scene* shows what the algorithms that map need not follow.
+_NOT_KEPT: Mapping[str, tuple[Any, ...]] = {"mask": ("auto", "none")}
+
+
+@dataclass(frozen=True)
+class ShownProduct:
+    """A product that a layer shows.
+
+    Attributes:
+        path: Path or link of the product.
+        options: Options of opening it that its user gave, by name.
+    """
+
+    path: str
+    options: Mapping[str, Value] = field(default_factory=dict)
+
+
+def remember_product(layer: QgsMapLayer, raster: str, product: ShownProduct) -> None:
+    """Keep a product in the properties of a layer.
+
+    Args:
+        layer: The layer.
+        raster: Path of the raster that it reads.
+        product: The product.
+    """
+    kept = {
+        name: _absolute(value)
+        for name, value in product.options.items()
+        if value and value not in _NOT_KEPT.get(name, ())
+    }
+    layer.setCustomProperty(PRODUCT_PROPERTY, product.path)
+    layer.setCustomProperty(RASTER_PROPERTY, os.path.abspath(raster))
+    layer.setCustomProperty(OPTIONS_PROPERTY, json.dumps(kept))
+
+
+def product_of(layer: QgsMapLayer) -> ShownProduct | None:
+    """The product that a layer shows; None for a layer of its own file.
+
+    The properties come along where a style is copied to another layer, and stay where the source of a layer is
+    changed. They hold only for the raster that they name, or for one of its name if that one was moved.
+
+    Args:
+        layer: The layer.
+    """
+    path = str(layer.customProperty(PRODUCT_PROPERTY) or "")
+    raster = str(layer.customProperty(RASTER_PROPERTY) or "")
+    if not path or not _is_raster(str(layer.source()), raster):
+        return None
+    try:
+        options = json.loads(str(layer.customProperty(OPTIONS_PROPERTY) or "{}"))
+    except ValueError:
+        options = {}
+    return ShownProduct(path, options if isinstance(options, dict) else {})
+
+
+def common_options(
+    products: Sequence[ShownProduct | None],
+) -> tuple[dict[str, Value], dict[str, Value]]:
+    """The options that all scenes of a run were opened with.
+
+    Args:
+        products: The product of each scene; None for a scene that was not opened by *Open scene*.
+
+    Returns:
+        Value by option that all have; and a value of each other one, which some have.
+
+    >>> common_options([ShownProduct("a", {"grid": "UTM", "asset": "x"}), ShownProduct("b", {"grid": "UTM"})])
+    ({'grid': 'UTM'}, {'asset': 'x'})
+    """
+    held = [{} if one is None else one.options for one in products]
+    common, others = dict[str, Value](), dict[str, Value]()
+    for options in held:
+        for name, value in options.items():
+            is_common = all(other.get(name) == value for other in held)
+            (common if is_common else others)[name] = value
+    return common, others
+
+
+def with_remembered(
+    given: Mapping[str, Value], remembered: Mapping[str, Value]
+) -> dict[str, Value]:
+    """Options of a dialog, with those that its scene was opened with where the user has chosen none.
+
+    Args:
+        given: Value of each option in the dialog.
+        remembered: Options that the scene was opened with.
+
+    >>> with_remembered({"grid": "", "mask": "none"}, {"grid": "UTM", "mask": "clouds", "asset": "x"})
+    {'grid': 'UTM', 'mask': 'none'}
+    """
+    return {
+        name: value if is_chosen(name, value) else remembered.get(name, value)
+        for name, value in given.items()
+    }
+
+
+def is_chosen(name: str, value: Value) -> bool:
+    """Whether a dialog's value of an option is another one than at first.
+
+    Args:
+        name: Name of the option.
+        value: The value.
+    """
+    return bool(value) and value not in _NOT_CHOSEN.get(name, ())
+
+
+def _is_raster(source: str, raster: str) -> bool:
+    if not raster:
+        return False
+    if source.startswith(f"{raster}|"):  # options of its driver
+        source = raster
+    if _key(source) == _key(raster):
+        return True
+    is_moved = not os.path.exists(raster)
+    return is_moved and os.path.basename(source) == os.path.basename(raster)
+
+
+def _absolute(value: Value) -> Value:
+    """The value of an option; the path of a file without the folder that QGIS runs in."""
+    is_file = isinstance(value, str) and os.path.exists(value)
+    return os.path.abspath(str(value)) if is_file else value
+
+
+def _key(path: str) -> str:
+    return os.path.normcase(os.path.realpath(path))
