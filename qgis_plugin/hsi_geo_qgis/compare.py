@@ -207,6 +207,9 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
                 "its confidence",
                 feedback,
             )
+            shown = context.layersToLoadOnCompletion()
+            shown.pop(wanted["CONFIDENCE"], None)  # QGIS would miss it
+            context.setLayersToLoadOnCompletion(shown)
         results.update({name: path for name, path in wanted.items() if name.lower() in written})
         if "REPORT" in results:
             name_in_report(results["REPORT"], self.names, results["OUTPUT"])

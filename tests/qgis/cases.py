@@ -36,6 +36,15 @@ from live_cases import (
     live_suggestions,
     live_updates,
 )
+from product_layer_cases import (
+    cached_names,
+    file_names,
+    live_crs_corrected,
+    live_small_copy,
+    preview_style,
+    product_of_layers,
+    stale_style,
+)
 from project_cases import finished, group_in_view, loaded, open_scene, several_scenes
 from qgis.core import (
     QgsApplication,
@@ -264,6 +273,8 @@ CASES: dict[str, Callable[[Job], Job]] = {
         cancelled,
         two_steps,
         batch,
+        cached_names,
+        file_names,
         cancelled_batch,
         opened_layer,
         form,
@@ -276,6 +287,9 @@ CASES: dict[str, Callable[[Job], Job]] = {
         several_labels,
         overridden,
         moved,
+        preview_style,
+        product_of_layers,
+        stale_style,
         coded_places,
         several_runs,
         several_scenes,
@@ -291,6 +305,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         set_up_dialog,
         menu,
         live_crs,
+        live_crs_corrected,
         live_defaults,
         live_drawing,
         live_fixed_layers,
@@ -306,6 +321,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_restart,
         live_saved_shots,
         live_session,
+        live_small_copy,
         live_suggestions,
         live_two_scenes,
         live_updates,

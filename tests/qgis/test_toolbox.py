@@ -209,6 +209,7 @@ def test_a_cancelled_batch_goes_on(
     found = case("cancelled_batch", python=sys.executable, parameters=parameters, maps=str(maps))
     assert found["ok"] is False, found
     assert found["took"] < 8, found  # a second where nothing else runs
+    assert f"maps that were finished stay in '{maps}'" in found["log"]
     assert list(maps.rglob("*.part")) == []
     done = [path.stem for path in maps.glob("?.tif")]
     assert 1 <= len(done) < 3, done
