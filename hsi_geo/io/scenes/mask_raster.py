@@ -95,7 +95,7 @@ class GriddedFlags:
             height=self.grid.height,
             width=self.grid.width,
             resampling=Resampling.nearest,
-            tolerance=0,  # by default GDAL errs by up to an eighth of a pixel
+            tolerance=0.001,  # by default GDAL errs by up to an eighth of a pixel; rasterio cannot open with 0
         )
 
     def _has_same_pixels(self, source: Any) -> bool:
