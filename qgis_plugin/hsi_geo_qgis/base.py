@@ -18,10 +18,11 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.utils import iface
 
 from .about import ICON, VERSION, help_page
+from .class_styles import form_names
 from .destinations import check_destinations
 from .interpreter import LauncherError
 from .label_layers import field_text, find_labels, labels_problem
-from .layers import Parameters, is_output_wanted, scene_title
+from .layers import Parameters, is_output_wanted, scene_title, vector_layer
 from .map_files import load_table, move_files_of_map, warn_of_mismatches
 from .parameter_values import ParameterValues
 from .protocol import ProgressBar, Stages
@@ -111,6 +112,7 @@ class HsiGeoAlgorithm(ParameterValues):
         self.summary: RunSummary | None = None
         self.labels = []
         self.names = {}
+        self.zone_names = form_names(vector_layer(parameters, "ZONES", context))
         self.remember_opening(parameters, context, feedback)
         self.scene_name = self._scene_name(parameters, context)
         name = self._labels_name()

@@ -15,6 +15,8 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from .class_names import class_name
+
 #: Names, in lower case, of fields that hold the class; in the languages of many QGIS users.
 USUAL_NAMES = (
     *("class", "class_name", "classname", "label", "land_cover", "landcover", "cover", "category"),
@@ -156,20 +158,6 @@ def shown_names(layer: QgsVectorLayer, field: str, values: Iterable[Any]) -> dic
         if text and text != f"({value})":  # how QGIS shows a value that the list does not have
             found[class_name(value)] = text
     return found
-
-
-def class_name(value: Any) -> str:
-    """The name that hsi-geo gives a class: integers without a decimal point.
-
-    Args:
-        value: Value of the class field.
-
-    >>> class_name(3.0), class_name(" rye ")
-    ('3', 'rye')
-    """
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
 
 
 def _summaries(layer: QgsVectorLayer) -> list[FieldSummary]:

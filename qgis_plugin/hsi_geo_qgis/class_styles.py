@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from qgis.core import (
@@ -11,18 +12,22 @@ from qgis.core import (
     QgsExpressionContext,
     QgsFeature,
     QgsPalettedRasterRenderer,
+    QgsProcessingFeedback,
     QgsRasterLayer,
     QgsVectorLayer,
 )
 
-from .class_field import MAX_CLASSES, class_name, is_plain, shown_names
+from .class_field import MAX_CLASSES, TRANSLATING_WIDGETS, is_plain, shown_names
+from .class_names import class_name, distinct_names, is_only_value
 from .layers import temporary_file
 
 #: {value: {"name": ..., "color": "#rrggbb"}}, each of the two where there is one.
 Styles = dict[str, dict[str, str]]
 
 
-def class_styles(layer: QgsVectorLayer | None, field: str) -> Styles:
+def class_styles(
+    layer: QgsVectorLayer | None, field: str, feedback: QgsProcessingFeedback | None = None
+) -> Styles:
     """Names and colours of classes, as a layer's style and form show them; call on the main thread.
 
     The label of a category names a class, if it is not only the value. Else the form's text does,
@@ -31,6 +36,7 @@ def class_styles(layer: QgsVectorLayer | None, field: str) -> Styles:
     Args:
         layer: The layer of labels, with its style; None if it is no vector layer.
         field: Field with the class.
+        feedback: Receives a warning of classes that have one name.
 
     Returns:
         {value: {"name": ..., "color": "#rrggbb"}}, each of the two where there is one.
@@ -39,27 +45,91 @@ def class_styles(layer: QgsVectorLayer | None, field: str) -> Styles:
     if layer is None or index < 0 or not is_plain(layer.fields().at(index)):
         return {}
     values = [value for value in layer.uniqueValues(index) if _is_class(value)]
-    if len(values) > MAX_CLASSES:
-        return {}
+    return {} if len(values) > MAX_CLASSES else value_styles(layer, field, values, feedback)
+
+
+def value_styles(
+    layer: QgsVectorLayer,
+    field: str,
+    values: Sequence[Any],
+    feedback: QgsProcessingFeedback | None = None,
+) -> Styles:
+    """Names and colours of values; see `class_styles`.
+
+    Args:
+        layer: A vector layer.
+        field: One of its fields.
+        values: Values of the field.
+        feedback: Receives a warning of values that have one name.
+    """
     categories = _categories(layer, field, values)
     shown = shown_names(layer, field, values)
-    labels = {value: label for value, (label, _) in categories.items() if label not in ("", value)}
-    names = {**shown, **labels}
-    for possible in (names, shown, {}):  # two classes of one name: use the next best
-        given = [possible.get(class_name(value), class_name(value)) for value in values]
-        if len(set(given)) == len(given):
-            names = possible
-            break
+    possible = {
+        value: [name for name in (categories.get(value, ("",))[0], shown.get(value, "")) if name]
+        for value in map(class_name, values)
+    }
+    names = _distinct(possible, layer.name(), feedback)
     styles: Styles = {}
-    for value in map(class_name, values):
-        if value in categories or value in names:
-            styles[value] = {"name": names.get(value, value)}
+    for value, known in possible.items():
+        if value in categories or known:
+            styles[value] = {"name": names[value]}
         if value in categories:
             styles[value]["color"] = categories[value][1]
     return styles
 
 
-def _categories(layer: QgsVectorLayer, field: str, values: list[Any]) -> dict[str, tuple[str, str]]:
+def value_names(
+    layer: QgsVectorLayer | None, field: str, feedback: QgsProcessingFeedback | None = None
+) -> dict[str, str]:
+    """Names of values of a field, as a layer's style and form show them; call on the main thread.
+
+    Args:
+        layer: A vector layer, or None.
+        field: Name of the field; empty for none.
+        feedback: Receives a warning of values that have one name.
+
+    Returns:
+        Name by value as text; empty if all names are the values.
+    """
+    names = {value: one["name"] for value, one in class_styles(layer, field, feedback).items()}
+    return names if any(value != name for value, name in names.items()) else {}
+
+
+def form_names(layer: QgsVectorLayer | None) -> dict[str, dict[str, str]]:
+    """Texts that a layer's form shows for values, by field; call on the main thread.
+
+    Args:
+        layer: A vector layer, or None.
+
+    Returns:
+        Text by value as text, by field; only fields whose form shows texts, such as those of a value map.
+    """
+    found = {}
+    for index, field in enumerate([] if layer is None else layer.fields()):
+        if layer.editorWidgetSetup(index).type() in TRANSLATING_WIDGETS and is_plain(field):
+            values = [value for value in layer.uniqueValues(index) if _is_class(value)]
+            if 0 < len(values) <= MAX_CLASSES:
+                found[field.name()] = shown_names(layer, field.name(), values)
+    return found
+
+
+def _distinct(
+    possible: dict[str, list[str]], title: str, feedback: QgsProcessingFeedback | None
+) -> dict[str, str]:
+    names, doubled = distinct_names(possible)
+    for name, values in doubled.items():
+        if feedback is not None:
+            instead = ", ".join(f"'{names[value]}'" for value in values)
+            feedback.pushWarning(
+                f"several classes of layer '{title}' are labelled '{name}': they are named {instead} instead; "
+                "to make them one class, give them one value"
+            )
+    return names
+
+
+def _categories(
+    layer: QgsVectorLayer, field: str, values: Sequence[Any]
+) -> dict[str, tuple[str, str]]:
     """Label and colour by value of a field, if the layer's categories are made from that field only."""
     renderer = layer.renderer()
     if not isinstance(renderer, QgsCategorizedSymbolRenderer) or not values:
@@ -77,7 +147,8 @@ def _categories(layer: QgsVectorLayer, field: str, values: list[Any]) -> dict[st
         grouped = isinstance(category.value(), (list, tuple))
         for value in category.value() if grouped else [category.value()]:
             if category.symbol() is not None and _is_class(value):
-                label = "" if grouped else category.label().strip()
+                named = not grouped and not is_only_value(category.label(), value)
+                label = class_name(category.label()) if named else ""
                 by_value[class_name(value)] = (label, category.symbol().color().name())
     found = {}
     for value in values:
@@ -90,9 +161,7 @@ def _categories(layer: QgsVectorLayer, field: str, values: list[Any]) -> dict[st
             scope.setFeature(feature)
             category_value = expression.evaluate(scope)
         if class_name(category_value) in by_value:
-            label, color = by_value[class_name(category_value)]
-            plain = label == class_name(category_value)
-            found[class_name(value)] = ("" if plain else label, color)
+            found[class_name(value)] = by_value[class_name(category_value)]
     return found
 
 
@@ -100,11 +169,12 @@ def _is_class(value: Any) -> bool:
     return isinstance(value, (str, int, float)) and class_name(value) != ""
 
 
-def raster_styles(layer: QgsRasterLayer) -> Styles:
+def raster_styles(layer: QgsRasterLayer, feedback: QgsProcessingFeedback | None = None) -> Styles:
     """Names and colours of the classes of a raster, if it is drawn by unique values; call on the main thread.
 
     Args:
         layer: The raster of classes, with its style.
+        feedback: Receives a warning of classes that have one name.
 
     Returns:
         Name and colour by value; a class whose label is only its value has no name.
@@ -112,17 +182,18 @@ def raster_styles(layer: QgsRasterLayer) -> Styles:
     renderer = layer.renderer()
     if not isinstance(renderer, QgsPalettedRasterRenderer):
         return {}
-    styles: Styles = {}
-    for one in renderer.classes():
-        value, label = class_name(one.value), one.label.strip()
-        styles[value] = {"color": one.color.name()}
-        if label not in ("", value):
-            styles[value]["name"] = label
-    names = [style["name"] for style in styles.values() if "name" in style]
-    if len(set(names)) < len(names):  # two classes of one name
-        for style in styles.values():
-            style.pop("name", None)
-    return styles
+    colors = {class_name(one.value): one.color.name() for one in renderer.classes()}
+    possible = {
+        class_name(one.value): []
+        if is_only_value(one.label, one.value)
+        else [class_name(one.label)]
+        for one in renderer.classes()
+    }
+    names = _distinct(possible, layer.name(), feedback)
+    return {
+        value: {"color": color, **({"name": names[value]} if names[value] != value else {})}
+        for value, color in colors.items()
+    }
 
 
 def write_class_styles(styles: Styles) -> str | None:

@@ -22,7 +22,7 @@ from qgis.core import (
 
 from .base import HsiGeoAlgorithm, Results
 from .class_field import own_name
-from .class_styles import class_styles
+from .class_styles import value_names
 from .command import Value, arguments
 from .feature_export import export_source
 from .layers import SAMPLE_FIELDS, Parameters, is_output_wanted, raster_path, vector_layer
@@ -129,18 +129,12 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         """Read the names of the classes of the reference, on the main thread, where layers live."""
         layer = vector_layer(parameters, "REFERENCE", context)
         named = {
-            field if layer is None else own_name(layer.fields(), field): {
-                value: style["name"]
-                for value, style in class_styles(layer, field).items()
-                if "name" in style
-            }
+            field if layer is None else own_name(layer.fields(), field): value_names(
+                layer, field, feedback
+            )
             for field in self._reference_fields(parameters, context)
         }
-        self.reference_names = {
-            field: names
-            for field, names in named.items()
-            if any(value != name for value, name in names.items())
-        }
+        self.reference_names = {field: names for field, names in named.items() if names}
         return super().prepareAlgorithm(parameters, context, feedback)
 
     def _reference_fields(

@@ -22,7 +22,8 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from .class_field import class_name, is_plain
+from .class_field import is_plain
+from .class_names import class_name
 from .layers import Parameters, file_stem, temporary_file
 
 #: Length of the name of a file that is written, in UTF-8: disks have names of up to 255 bytes, and SQLite adds to them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from qgis.core import (
 )
 
 from .class_field import default_class_field, own_name
-from .class_styles import Styles, class_styles, raster_styles, write_class_styles
+from .class_styles import Styles, class_styles, raster_styles, value_names, write_class_styles
 from .command import Value
 from .feature_export import export_source
 from .layers import (
@@ -49,6 +49,7 @@ class LabelLayer:
         parameter: Name of the parameter that selects features of the layer; empty for a further layer.
         path: Path of a raster, or of a spectral library; empty for a vector layer.
         parent: Field with the parent of the class; empty for classes of one level.
+        parent_names: Name by value of that field, where the layer shows names.
     """
 
     name: str
@@ -58,6 +59,7 @@ class LabelLayer:
     parameter: str = ""
     path: str = ""
     parent: str = ""
+    parent_names: Mapping[str, str] | None = None
 
     @property
     def fields(self) -> str:
@@ -116,9 +118,14 @@ def find_labels(
         layer = vector_layer(parameters, name, context)
         field = chosen_field(layer, given)
         parent = parent if layer is None else own_name(layer.fields(), parent)
-        styles = class_styles(layer, field)
+        styles = class_styles(layer, field, feedback)
         title, layer_id = ("", "") if layer is None else (layer.name(), layer.id())
-        found.append(LabelLayer(title, layer_id, field, styles, parameter=name, parent=parent))
+        found.append(
+            LabelLayer(
+                title, layer_id, field, styles, parameter=name, parent=parent,
+                parent_names=value_names(layer, parent),
+            )
+        )  # fmt: skip
         if not given and field:
             feedback.pushInfo(f"The class is in the field '{field}'.")
     further = further_labels(name)
@@ -130,7 +137,8 @@ def find_labels(
     if parameters.get(further) and not layers:
         raise QgsProcessingException(algorithm.invalidSourceError(parameters, further))
     for layer in layers or []:
-        one = _further_layer(layer, found[0].field if found else given, context, parent)
+        first = found[0].field if found else given
+        one = _further_layer(layer, first, context, parent, feedback)
         if one.layer_id and one.layer_id in [other.layer_id for other in found]:
             continue  # chosen in both places
         found.append(one)
@@ -144,7 +152,11 @@ def find_labels(
 
 
 def _further_layer(
-    layer: QgsMapLayer, field: str, context: QgsProcessingContext, parent: str
+    layer: QgsMapLayer,
+    field: str,
+    context: QgsProcessingContext,
+    parent: str,
+    feedback: QgsProcessingFeedback,
 ) -> LabelLayer:
     """A further layer; its class is in the field of that name, else in its own."""
     in_project = (
@@ -155,7 +167,7 @@ def _further_layer(
     if isinstance(layer, QgsRasterLayer):
         path = layer_path(layer, context)
         require_nodata_of_file(layer)
-        return LabelLayer(layer.name(), layer.id(), "", raster_styles(layer), path=path)
+        return LabelLayer(layer.name(), layer.id(), "", raster_styles(layer, feedback), path=path)
     if not isinstance(layer, QgsVectorLayer):
         raise QgsProcessingException(
             f"layer '{layer.name()}' has no labels; choose vector layers, or rasters of classes"
@@ -164,7 +176,8 @@ def _further_layer(
     own = chosen_field(layer, field if has_field else "")
     has_parent = bool(parent) and layer.fields().lookupField(parent) >= 0
     upper = own_name(layer.fields(), parent) if has_parent else ""
-    return LabelLayer(layer.name(), layer.id(), own, class_styles(layer, own), parent=upper)
+    styles, names = class_styles(layer, own, feedback), value_names(layer, upper)
+    return LabelLayer(layer.name(), layer.id(), own, styles, parent=upper, parent_names=names)
 
 
 def chosen_field(layer: QgsVectorLayer | None, field: str) -> str:
@@ -259,4 +272,7 @@ def _exported(
     if source is None:
         name = one.parameter or one.name
         raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
-    return export_source(source, context, feedback, one.field, (*SAMPLE_FIELDS, one.parent))
+    index = source.fields().lookupField(one.parent) if one.parent else -1
+    names = {source.fields().at(index).name(): one.parent_names} if one.parent_names else {}
+    more = (*SAMPLE_FIELDS, one.parent)
+    return export_source(source, context, feedback, one.field, more, names)

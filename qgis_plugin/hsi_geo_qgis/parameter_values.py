@@ -38,11 +38,13 @@ class ParameterValues(CommonParameters):
 
     Attributes:
         labels: Label layers of the run.
+        zone_names: Text that the form of the zones shows, by value, by field.
         names: What users call the files that hsi-geo is given, by path.
         remembered: Options that the scenes of the run were opened with by *Open scene*.
     """
 
     labels: list[LabelLayer]
+    zone_names: dict[str, dict[str, str]]
     names: dict[str, str]
     remembered: dict[str, Value]
 
@@ -165,7 +167,7 @@ class ParameterValues(CommonParameters):
             raise QgsProcessingException(self.invalidSourceError(parameters, "ZONES"))
         field = own_name(source.fields(), self.parameterAsString(parameters, "ZONE_FIELD", context))
         names = [] if field else plain_fields(source.fields())
-        path = export_source(source, context, feedback, field, more=names)
+        path = export_source(source, context, feedback, field, names, self.zone_names)
         self.names[path] = str(source.sourceName())
         return {"zones": path, "zone_field": field}
 

@@ -22,12 +22,14 @@ _ALGORITHMS = {
 
 _OPTION = r"(?<![\w-])--[a-z][a-z-]*"
 _FOUND = re.compile(_OPTION)
-#: An option, and the value that may follow it: a placeholder in capitals, a number, a word that options
-#: take, or a quoted text.
+#: An option, and the value that may follow it: a placeholder in capitals, a quoted text, a word that options
+#: take, or whatever begins as a number does, up to the next blank; punctuation at its end is not part of it.
 _WITH_VALUE = re.compile(
-    rf"({_OPTION})(?:[ =](FILE|POLYGONS|FACTOR|START:STOP|[\d.]+(?::[\d.]+)?(?![\w.])|'[^']*'"
+    rf"({_OPTION})(?:[ =](FILE|POLYGONS|FACTOR|START:STOP|'[^']*'|[-+]?[.,]?\d\S*?(?=[.,;:)]*(?:\s|$))"
     r"|(?:auto|index|cpu|cuda|none|simple|stratified)\b))?"
 )
+#: An option as the parser of the command line quotes it.
+_QUOTED = re.compile(rf"'({_OPTION})'")
 #: Parameters of the live engine's requests, whose messages name them as members of JSON.
 PARAMETERS = frozenset(
     [
@@ -102,7 +104,7 @@ def in_dialog(text: str, titles: Titles, names: Mapping[str, str] | None = None)
 
     text = _without_paths(text, names or {})
     text = _COMMAND.sub(lambda found: f"'{_ALGORITHMS[found[1]]}'", text)
-    return _WITH_VALUE.sub(worded, text)
+    return _WITH_VALUE.sub(worded, _QUOTED.sub(r"\1", text))
 
 
 def advice(hint: str, titles: Titles, names: Mapping[str, str] | None = None) -> str:

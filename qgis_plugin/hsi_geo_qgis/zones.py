@@ -87,6 +87,7 @@ areas are corrected for the errors of the map.</p>"""
         self.place_styles = class_styles(
             vector_layer(parameters, "REFERENCE", context),
             self._class_of_places(parameters, context),
+            feedback,
         )
         return super().prepareAlgorithm(parameters, context, feedback)
 

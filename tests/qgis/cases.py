@@ -70,6 +70,7 @@ from shot_cases import (
     live_overwrite,
     live_saved_shots,
 )
+from style_cases import doubled_labels, mapped_parents_and_zones, names_by_locale
 
 
 def cancelled(job: Job) -> Job:
@@ -299,6 +300,9 @@ CASES: dict[str, Callable[[Job], Job]] = {
         batch_dialog,
         whole_model,
         named_values,
+        names_by_locale,
+        doubled_labels,
+        mapped_parents_and_zones,
         open_scene,
         settings_page,
         set_up,
