@@ -36,6 +36,7 @@ from live_cases import (
     live_suggestions,
     live_updates,
 )
+from merge_cases import live_coded_layers, live_pasted_style, live_restyled, live_shown_names
 from product_layer_cases import (
     cached_names,
     file_names,
@@ -308,6 +309,10 @@ CASES: dict[str, Callable[[Job], Job]] = {
         set_up,
         set_up_dialog,
         menu,
+        live_coded_layers,
+        live_pasted_style,
+        live_restyled,
+        live_shown_names,
         live_crs,
         live_crs_corrected,
         live_defaults,

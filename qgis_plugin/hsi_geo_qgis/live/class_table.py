@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -173,7 +174,7 @@ class ClassTable(QWidget):
         if item.text() != text:
             item.setText(text)
         if column == NAME:
-            item.setToolTip(f"{text}. Double-click to rename it.")
+            item.setToolTip(f"<p>{html.escape(text, quote=False)}. Double-click to rename it.</p>")
         return item
 
     def _on_current(self, row: int, *_: int) -> None:

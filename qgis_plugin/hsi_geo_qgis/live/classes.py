@@ -17,7 +17,8 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-from ..class_field import class_name
+from ..class_names import class_name
+from ..class_styles import value_styles
 from .enums import is_point_layer, is_polygon_layer
 
 #: Colours of new classes. They begin with those of Okabe and Ito for colour-blind readers, as hsi-geo's do.
@@ -39,11 +40,14 @@ class ShotClass:
         value: What the field of the layers holds, a text or a whole number.
         name: Name that is shown, and that the map has.
         color: "#rrggbb".
+        own: Id of a layer and a value that the class has in it, which may differ from `value`. Several values of one
+            layer are the same text in other characters.
     """
 
     value: Any
     name: str
     color: str
+    own: tuple[tuple[str, Any], ...] = ()
 
     @property
     def key(self) -> str:
@@ -89,42 +93,88 @@ def read_classes(layer: QgsVectorLayer, field: str) -> Classes:
     Args:
         layer: The layer.
         field: Field with the class.
+
+    Returns:
+        The classes, no two of one name. The colour is empty where the style has none.
     """
-    found: list[ShotClass] = []
-    renderer = layer.renderer()
-    if is_styled(layer, field):
-        for category in renderer.categories():
-            symbol, value = category.symbol(), category.value()
-            if symbol is None or not is_class(value):  # "all other values" has no value
-                continue
-            name = category.label().strip() or class_name(value)
-            found.append(ShotClass(value, name, symbol.color().name()))
-    return with_values(distinct_names(found), layer, field)
+    by_key: dict[str, list[Any]] = {}
+    for value in _category_values(layer, field):
+        by_key.setdefault(class_name(value), []).append(value)
+    categories = len(by_key)
+    for key, values in layer_values(layer, field).items():
+        by_key[key] = with_spellings(by_key.get(key, []), values)
+    found = list(shown_classes(layer, field, list(by_key.values())))
+    for index in range(categories, len(found)):  # a group of values has one colour
+        if found[index].color in [other.color for other in found[:index]]:
+            found[index] = replace(found[index], color="")
+    return tuple(found)
 
 
-def with_values(classes: Classes, layer: QgsVectorLayer, field: str) -> Classes:
-    """The classes, and one for each value of a layer that has none.
+def shown_classes(layer: QgsVectorLayer, field: str, values: Sequence[Sequence[Any]]) -> Classes:
+    """Classes with the names and colours that a layer's style and form show.
 
     Args:
-        classes: The classes.
+        layer: The layer.
+        field: Field with the class.
+        values: Values of each class.
+
+    Returns:
+        The classes, no two of one name. The colour is empty where the style has none.
+    """
+    styles = value_styles(layer, field, [each[0] for each in values])
+    found = []
+    for each in values:
+        style = styles.get(class_name(each[0]), {})
+        own = tuple((layer.id(), value) for value in each)
+        name = style.get("name", class_name(each[0]))
+        found.append(ShotClass(each[0], name, style.get("color", ""), own))
+    return tuple(found)
+
+
+def read_categories(layer: QgsVectorLayer, field: str) -> list[tuple[Any, str, str]]:
+    """Value, name and colour of the categories of a layer's style.
+
+    Args:
         layer: The layer.
         field: Field with the class.
     """
-    found, known = list(classes), {one.key for one in classes}
+    values = _category_values(layer, field)
+    styles = value_styles(layer, field, values)
+    shown = [styles.get(class_name(value), {}) for value in values]
+    return [
+        (value, style.get("name", class_name(value)), style.get("color", ""))
+        for value, style in zip(values, shown)
+    ]
+
+
+def layer_values(layer: QgsVectorLayer, field: str) -> dict[str, list[Any]]:
+    """The values that features of a layer have, in order, by their text.
+
+    Args:
+        layer: The layer.
+        field: Field with the class.
+    """
     index = layer.fields().lookupField(field)
-    values: dict[str, Any] = {}
+    found: dict[str, list[Any]] = {}
     if index >= 0:
         # Not uniqueValues: its connection to a GeoPackage breaks when another layer of the file is saved.
         request = QgsFeatureRequest().setSubsetOfAttributes([index])
-        for feature in layer.getFeatures(request):
-            value = feature.attribute(index)
-            if is_class(value):
-                values.setdefault(class_name(value), value)
-    for value in sorted(values.values(), key=_order):
-        if class_name(value) not in known:
-            known.add(class_name(value))
-            found.append(ShotClass(value, class_name(value), new_color(found)))
-    return distinct_names(found)
+        values = {feature.attribute(index): None for feature in layer.getFeatures(request)}
+        for value in sorted(filter(is_class, values), key=_order):
+            found.setdefault(class_name(value), []).append(value)
+    return found
+
+
+def with_spellings(known: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Values of a class, and other characters for the same text.
+
+    Args:
+        known: Values of the class in a layer.
+        values: Values of features of the class.
+    """
+    if not known:
+        return list(values)
+    return [*known, *(one for one in values if isinstance(one, str) and one not in known)]
 
 
 def distinct_names(classes: Sequence[ShotClass]) -> Classes:
@@ -137,6 +187,12 @@ def distinct_names(classes: Sequence[ShotClass]) -> Classes:
     return tuple(
         replace(one, name=one.key) if names.count(one.name) > 1 else one for one in classes
     )
+
+
+def _category_values(layer: QgsVectorLayer, field: str) -> list[Any]:
+    """Values of a layer's categories; "all other values" and groups of values are left out."""
+    categories = layer.renderer().categories() if is_styled(layer, field) else []
+    return [one.value() for one in categories if one.symbol() is not None and is_class(one.value())]
 
 
 def is_styled(layer: QgsVectorLayer, field: str) -> bool:

@@ -121,6 +121,7 @@ class LiveDock(QgsDockWidget):
             (self.shots_panel.layers_chosen, self.shot_chooser.follow),
             (self.shots.changed, self.on_change),
             (self.shots.classes_changed, self.show_classes),
+            (self.shots.field_lost, self.tell_problem),
             (table.chosen, self.shots.choose),
             (table.renamed, self.rename),
             (table.recolored, self.shots.recolor),
@@ -204,6 +205,9 @@ class LiveDock(QgsDockWidget):
         set_layer(self.shots_panel.points, project.mapLayer(state.points))
         set_layer(self.shots_panel.polygons, project.mapLayer(state.polygons))
         self.shots.current = state.current
+        self.shots.fields = {
+            state.points: state.points_field, state.polygons: state.polygons_field
+        }  # fmt: skip
         self.shot_chooser.choose()
         layer = project.mapLayer(state.scene_layer)
         set_layer(self.scene.layers, layer)
@@ -233,6 +237,8 @@ class LiveDock(QgsDockWidget):
                 product=self.product,
                 points=ids[1],
                 polygons=ids[2],
+                points_field=self.shots.fields.get(ids[1], ""),
+                polygons_field=self.shots.fields.get(ids[2], ""),
                 wavelengths=self.scene.wavelengths.text().strip(),
                 trust_shots=self.scene.trust.isChecked(),
                 min_confidence=self.session.min_confidence,
@@ -320,7 +326,7 @@ class LiveDock(QgsDockWidget):
         if problem:
             self.tell_problem(problem)
         elif warnings:
-            self.notice.say("warning", "<br>".join(warnings))
+            self.notice.say("warning", "\n".join(warnings))
         else:
             self.notice.clear("warning")
         self.enable()

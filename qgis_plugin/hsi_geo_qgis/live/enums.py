@@ -8,6 +8,7 @@ from qgis.core import (
     Qgis,
     QgsCoordinateReferenceSystem,
     QgsFields,
+    QgsProject,
     QgsVectorLayer,
     QgsWkbTypes,
 )
@@ -73,3 +74,15 @@ def flags(value: Any) -> int:
         value: The flags.
     """
     return int(getattr(value, "value", value))
+
+
+def is_in_project(layer: Any) -> bool:
+    """Whether a layer is still in the project; QGIS may have deleted it.
+
+    Args:
+        layer: The layer.
+    """
+    try:
+        return QgsProject.instance().mapLayer(layer.id()) is not None
+    except RuntimeError:
+        return False

@@ -12,6 +12,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from ..class_field import default_class_field
 from .classes import Classes, new_class, style_layer
 from .shot_features import FIELD
 
@@ -40,7 +41,7 @@ def make_layers(
     """
     while len(classes) < 2:
         classes = (*classes, new_class(classes, is_numeric=False))
-    texts = tuple(replace(one, value=one.name) for one in classes)
+    texts = tuple(replace(one, value=one.name, own=()) for one in classes)
     made = []
     for kind, name in KINDS:
         layer = QgsVectorLayer(f"{kind}?field={FIELD}:string(0)", name, "memory")
@@ -63,6 +64,27 @@ def make_layers(
         layer.setEditFormConfig(form)
         style_layer(layer, FIELD, texts)
     return made, ""
+
+
+def is_made(layer: QgsVectorLayer) -> bool:
+    """Whether *New shots* made a layer. A style that is pasted onto another layer brings the property along.
+
+    Args:
+        layer: The layer.
+    """
+    return bool(layer.customProperty(SHOTS_PROPERTY)) and FIELD in layer.fields().names()
+
+
+def class_field(layer: QgsVectorLayer) -> str:
+    """The field with the class of a layer that is chosen.
+
+    Args:
+        layer: A vector layer.
+
+    Returns:
+        Name of the field; empty if none can hold a class.
+    """
+    return FIELD if is_made(layer) else default_class_field(layer)
 
 
 def _save(layer: QgsVectorLayer, path: str, table: str, *, is_first: bool) -> str:

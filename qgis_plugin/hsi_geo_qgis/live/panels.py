@@ -59,7 +59,15 @@ class Notice(QFrame):
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
         self.hide()
 
-    def say(self, kind: str, text: str, button: str = "", act: Act | None = None) -> None:
+    def say(
+        self,
+        kind: str,
+        text: str,
+        button: str = "",
+        act: Act | None = None,
+        *,
+        is_html: bool = False,
+    ) -> None:
         """Show a text.
 
         Args:
@@ -67,8 +75,11 @@ class Notice(QFrame):
             text: The text.
             button: Text of the button; empty for none.
             act: What the button does.
+            is_html: Whether the text is HTML; else names in it may hold what looks like HTML.
         """
         self.kind, self._act = kind, act
+        kinds = Qt.TextFormat
+        self.text.setTextFormat(kinds.RichText if is_html else kinds.PlainText)
         style = self.COLORS[kind]
         self.setStyleSheet(f"Notice {{ {style} border-radius: 4px; }} QLabel {{ {style} }}")
         self.text.setText(text)
@@ -226,6 +237,7 @@ class WorkPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.text = QLabel("")
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)

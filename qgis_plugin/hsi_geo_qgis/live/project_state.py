@@ -20,6 +20,8 @@ class LiveState:
         product: Path of the product, if the scene is no layer.
         points: Id of the layer of points.
         polygons: Id of the layer of polygons.
+        points_field: Field with the class in the layer of points; empty for the likeliest one.
+        polygons_field: The same in the layer of polygons.
         wavelengths: Wavelengths for scenes that have none.
         trust_shots: Whether shots that look wrong weigh as much as others.
         min_confidence: Pixels of less confidence are transparent, in per cent.
@@ -31,6 +33,8 @@ class LiveState:
     product: str = ""
     points: str = ""
     polygons: str = ""
+    points_field: str = ""
+    polygons_field: str = ""
     wavelengths: str = ""
     trust_shots: bool = False
     min_confidence: int = 0

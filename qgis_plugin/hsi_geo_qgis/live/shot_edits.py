@@ -28,6 +28,8 @@ def why_no_class(layer: QgsVectorLayer, field: int, value: Any) -> str:
     problem = why_not_editable(layer)
     if problem:
         return problem
+    if field < 0:
+        return f"Layer '{name}' no longer has its field with the class. Choose the layer again."
     one = layer.fields().at(field)
     if not is_own_field(layer, field):
         return f"Field '{one.name()}' of layer '{name}' is computed or joined, so its values cannot be changed."
@@ -52,23 +54,25 @@ def why_not_editable(layer: QgsVectorLayer) -> str:
     return f"Layer '{layer.name()}' cannot be edited."
 
 
-def write_class(chosen: Sequence[Chosen], value: Any, text: str) -> str:
+def write_class(chosen: Sequence[Chosen], values: Sequence[Any], text: str) -> str:
     """Give features of one layer or more another class; all of them, or none.
 
     Args:
         chosen: The features.
-        value: Value of the class.
+        values: Value of the class in each of these layers.
         text: What QGIS's list of undo steps says.
 
     Returns:
         What is wrong, as one sentence; empty if nothing is.
     """
+    by_layer = {layer.id(): value for (layer, *_), value in zip(chosen, values)}
     for layer, field, _ in chosen:
-        problem = why_no_class(layer, field, value)
+        problem = why_no_class(layer, field, by_layer[layer.id()])
         if problem:
             return problem
 
     def write(layer: QgsVectorLayer, field: int, features: Sequence[int]) -> bool:
+        value = by_layer[layer.id()]
         return all(layer.changeAttributeValue(one, field, value) for one in features)
 
     return _in_one_step(chosen, text, write)

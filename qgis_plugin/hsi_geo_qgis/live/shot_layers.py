@@ -12,13 +12,12 @@ from qgis.core import (
     QgsExpression,
     QgsFeature,
     QgsGeometry,
-    QgsProject,
     QgsVectorLayer,
 )
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from ..class_field import class_name, default_class_field
+from ..class_names import class_name
 from .classes import (
     Classes,
     ShotClass,
@@ -26,19 +25,20 @@ from .classes import (
     is_class,
     is_styled,
     new_class,
+    read_categories,
     read_classes,
     style_layer,
-    with_values,
 )
-from .enums import is_point_layer, is_polygon_layer
-from .new_layers import SHOTS_PROPERTY
+from .enums import is_in_project, is_point_layer, is_polygon_layer
+from .merging import grown, merged, renamed, restyled, values_in
+from .new_layers import class_field, is_made
 from .shot_edits import Chosen, add, delete, why_no_class, write_class
 from .shot_features import FIELD, Collected, Shot, transformed
 
 #: Signals of a layer after which its shots may differ.
 _SIGNALS = (
     *("featureAdded", "featureDeleted", "geometryChanged", "attributeValueChanged"),
-    *("afterRollBack", "afterCommitChanges", "dataChanged", "subsetStringChanged"),
+    *("afterRollBack", "afterCommitChanges", "dataChanged", "subsetStringChanged", "updatedFields"),
 )
 
 
@@ -48,17 +48,21 @@ class ShotLayers(QObject):
     Attributes:
         changed: Signal when the shots differ.
         classes_changed: Signal when the classes, their colours or the current one differ.
+        field_lost: Signal with one sentence: a layer has lost its field with the class.
         layers: The layers.
+        fields: Field with the class by the id of a layer. It stays, whatever the layer is styled by later.
         classes: The classes, in the order of their keys.
         current: Index of the class that is drawn.
     """
 
     changed = pyqtSignal()
     classes_changed = pyqtSignal()
+    field_lost = pyqtSignal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.layers: list[QgsVectorLayer] = []
+        self.fields: dict[str, str] = {}
         self.classes: Classes = ()
         self.current = 0
         self._styling = self._is_style_due = self._renaming = False
@@ -74,15 +78,16 @@ class ShotLayers(QObject):
         Returns:
             What is wrong with one of them, as one sentence; empty if nothing is.
         """
-        unfit = [one.name() for one in layers if not self.field(one)]
-        layers = [one for one in layers if self.field(one)]
+        fields = {one.id(): self.field(one) or class_field(one) for one in layers}
+        unfit = [one.name() for one in layers if not fields[one.id()]]
+        layers = [one for one in layers if fields[one.id()]]
         problem = ""
         if unfit:
             problem = f"Layer '{unfit[0]}' has no field of text or whole numbers. Add one that holds the class."
-        alive = self._alive()
-        if len(alive) == len(self.layers) and [one.id() for one in layers] == [
-            one.id() for one in alive
-        ]:
+        alive = [one.id() for one in self._alive()]
+        is_same = len(alive) == len(self.layers) and [one.id() for one in layers] == alive
+        before, self.fields = self.fields, fields
+        if is_same and before == fields:
             return problem
         for layer in self._alive():
             for name in _SIGNALS:
@@ -100,13 +105,13 @@ class ShotLayers(QObject):
         return problem
 
     def field(self, layer: QgsVectorLayer) -> str:
-        """Field of a layer that holds the class; empty if none can.
+        """Field with the class of a layer of shots; empty if the layer has it no more.
 
         Args:
             layer: The layer.
         """
-        made = bool(layer.customProperty(SHOTS_PROPERTY))
-        return FIELD if made else default_class_field(layer)
+        field = self.fields.get(layer.id(), "")
+        return field if field in layer.fields().names() else ""
 
     def points(self) -> QgsVectorLayer | None:
         """The layer of points; None if there is none."""
@@ -122,7 +127,7 @@ class ShotLayers(QObject):
 
     def _alive(self) -> list[QgsVectorLayer]:
         """The layers that are still in the project."""
-        return [one for one in self.layers if _in_project(one)]
+        return [one for one in self.layers if is_in_project(one)]
 
     # Classes --------------------------------------------------------------------------------------
 
@@ -134,17 +139,16 @@ class ShotLayers(QObject):
         """
         self.current = index
         if 0 <= index < len(self.classes):
-            value = QgsDefaultValue(QgsExpression.quotedValue(self.classes[index].value))
             for layer in self._alive():
-                if layer.customProperty(SHOTS_PROPERTY):  # so QGIS's own tools draw it as well
-                    layer.setDefaultValueDefinition(layer.fields().lookupField(FIELD), value)
+                if is_made(layer):  # so QGIS's own tools draw it as well
+                    text = QgsExpression.quotedValue(self._values(layer)[index][0])
+                    field = layer.fields().lookupField(FIELD)
+                    layer.setDefaultValueDefinition(field, QgsDefaultValue(text))
         self.classes_changed.emit()
 
     def add_class(self) -> None:
         """Add a class, and make it the current one."""
-        numeric = any(
-            layer.fields().field(self.field(layer)).isNumeric() for layer in self._alive()
-        )
+        numeric = any(self._is_numeric(layer) for layer in self._alive())
         self._set_classes((*self.classes, new_class(self.classes, is_numeric=numeric)))
         self.choose(len(self.classes) - 1)
 
@@ -158,20 +162,22 @@ class ShotLayers(QObject):
         Returns:
             Why the class keeps its name, as one sentence; empty if it has the new one.
         """
-        name, one = name.strip(), self.classes[index]
-        if not name or name in [other.name for other in self.classes if other is not one]:
+        name, one = class_name(name), self.classes[index]
+        texts = [one for one in self._alive() if isinstance(self._values(one)[index][0], str)]
+        taken = {other.name for other in self.classes if other is not one}
+        for layer in texts:  # a text would be that of another class
+            taken.update(key for key, other in self._names(layer).items() if other != one.name)
+        if not name or name in taken:
             return "Another class has that name, or the name is empty."
         if name == one.name:
             return ""
-        renamed = replace(one, name=name)
-        if isinstance(one.value, str):
-            renamed = replace(renamed, value=name)
-            self._renaming = True  # half of the features have the old value for a moment
-            problem = write_class(self._of_class(one), name, "Rename class")
-            self._renaming = False
-            if problem:
-                return f"Class {one.name} keeps its name. {problem}"
-        self._replace(index, renamed)
+        self._renaming = True  # half of the features have the old value for a moment
+        chosen = self._of_class(one, texts)
+        problem = write_class(chosen, [name] * len(chosen), "Rename class")
+        self._renaming = False
+        if problem:
+            return f"Class {one.name} keeps its name. {problem}"
+        self._replace(index, renamed(one, name))
         return ""
 
     def recolor(self, index: int, color: str) -> None:
@@ -200,10 +206,8 @@ class ShotLayers(QObject):
 
     def counts(self) -> dict[str, int]:
         """Number of shots by the name of the class."""
-        names = {one.key: one.name for one in self.classes}
         found: dict[str, int] = {}
-        for layer, feature in self._features():
-            name = names.get(self._key(layer, feature), "")
+        for _, _, name in self._features():
             if name:
                 found[name] = found.get(name, 0) + 1
         return found
@@ -223,18 +227,32 @@ class ShotLayers(QObject):
     def _read_classes(self) -> None:
         found: Classes = ()
         for layer in self._alive():
-            for one in read_classes(layer, self.field(layer)):
-                if one.key not in [other.key for other in found]:
-                    found = (*found, one)
+            found = merged(found, read_classes(layer, self.field(layer)), layer.id())
         self.classes = found
+
+    def _is_numeric(self, layer: QgsVectorLayer) -> bool:
+        index = self._index(layer)
+        return index >= 0 and bool(layer.fields().at(index).isNumeric())
+
+    def _values(self, layer: QgsVectorLayer) -> list[list[Any]]:
+        """The values of each class in a layer."""
+        return values_in(self.classes, layer.id(), is_numeric=self._is_numeric(layer))
+
+    def _names(self, layer: QgsVectorLayer) -> dict[str, str]:
+        """Names of classes by the text of their value in a layer."""
+        values = zip(self.classes, self._values(layer))
+        return {class_name(value): one.name for one, each in values for value in each}
 
     def _style(self) -> None:
         """Draw every layer by the classes."""
         self._styling = True
         for layer in self._alive():
             field = self.field(layer)
-            if not is_styled(layer, field) or read_classes(layer, field) != self.classes:
-                style_layer(layer, field, self.classes)
+            values = zip(self.classes, self._values(layer))
+            wanted = [replace(one, value=value) for one, each in values for value in each]
+            shown = [(one.value, one.name, one.color) for one in wanted]
+            if field and (not is_styled(layer, field) or read_categories(layer, field) != shown):
+                style_layer(layer, field, tuple(wanted))
         self._styling = False
 
     def _on_style(self) -> None:
@@ -247,29 +265,30 @@ class ShotLayers(QObject):
         if sip.isdeleted(self):
             return
         self._is_style_due = False
-        found = list(self.classes)
         for layer in self._alive():
             field = self.field(layer)
-            if not is_styled(layer, field):
-                continue
-            styled = {one.key: one for one in read_classes(layer, field)}
-            for one in self.classes:
-                other = styled.pop(one.key, one)
-                if other != one:  # the layer whose style was changed
-                    found[self.classes.index(one)] = other
-            known = {one.key for one in found}
-            found += [one for key, one in styled.items() if key not in known]
-        if tuple(found) != self.classes:
-            self._set_classes(distinct_names(found))
+            if is_styled(layer, field):
+                styled, values = read_classes(layer, field), self._values(layer)
+                found = restyled(self.classes, values, styled, layer.id())
+                if found != self.classes:  # the layer whose style was changed
+                    self._set_classes(distinct_names(found))
+                    return
 
     def _on_change(self, *_: Any) -> None:
         if self._renaming:
             return
-        grown = self.classes
+        classes = self.classes
         for layer in self._alive():
-            grown = with_values(grown, layer, self.field(layer))
-        if grown != self.classes:
-            self._set_classes(grown)
+            field = self.field(layer)
+            lost = self.fields.get(layer.id(), "")
+            if not field and lost:
+                self.fields[layer.id()] = ""
+                self.field_lost.emit(
+                    f"Layer '{layer.name()}' no longer has the field '{lost}' with the class. Choose another layer."
+                )
+            classes = grown(classes, layer, field, is_numeric=self._is_numeric(layer))
+        if classes != self.classes:
+            self._set_classes(classes)
         else:
             self.changed.emit()
 
@@ -285,7 +304,7 @@ class ShotLayers(QObject):
         Returns:
             What is wrong, as one sentence; empty if nothing is.
         """
-        is_point = _is_point(geometry)
+        is_point = str(geometry.constGet().geometryType()).endswith("Point")
         layer = self.points() if is_point else self.polygons()
         if layer is None:
             kind = "points" if is_point else "polygons"
@@ -293,13 +312,14 @@ class ShotLayers(QObject):
         if not self.classes:
             return "There is no class. Add one first."
         one, field = self.classes[self.current], self._index(layer)
-        problem = why_no_class(layer, field, one.value)
+        value = self._values(layer)[self.current][0]
+        problem = why_no_class(layer, field, value)
         if problem:
             return problem
         placed = transformed(geometry, crs, layer.crs())
         if layer.wkbType() != placed.wkbType():
             placed = next(iter(placed.coerceToType(layer.wkbType())), placed)
-        return add(layer, placed, {field: one.value}, f"Add shot of {one.name}")
+        return add(layer, placed, {field: value}, f"Add shot of {one.name}")
 
     def selected(self) -> int:
         """Number of selected shots."""
@@ -315,7 +335,8 @@ class ShotLayers(QObject):
             Number of shots, and what is wrong as one sentence: then no shot has changed.
         """
         one, chosen = self.classes[index], self._selected()
-        problem = write_class(chosen, one.value, f"Shots are {one.name}")
+        values = [self._values(layer)[index][0] for layer, *_ in chosen]
+        problem = write_class(chosen, values, f"Shots are {one.name}")
         if problem:
             return 0, problem
         self.unselect()
@@ -338,12 +359,10 @@ class ShotLayers(QObject):
 
     def collect(self) -> Collected:
         """The shots as QGIS shows them, with unsaved edits."""
-        names = {one.key: one.name for one in self.classes}
         alive = self._alive()
         crs = alive[0].crs() if alive else QgsCoordinateReferenceSystem()
         found, classless = [], 0
-        for layer, feature in self._features():
-            name = names.get(self._key(layer, feature), "")
+        for layer, feature, name in self._features():
             geometry = feature.geometry()
             if geometry.isNull() or geometry.isEmpty():
                 continue
@@ -355,38 +374,26 @@ class ShotLayers(QObject):
                 found.append(Shot(layer.id(), feature.id(), name, placed))
         return Collected(found, crs, classless)
 
-    def _features(self) -> Iterator[tuple[QgsVectorLayer, QgsFeature]]:
+    def _features(self) -> Iterator[tuple[QgsVectorLayer, QgsFeature, str]]:
+        """Features and the names of their classes; the name is empty if it is no class."""
         for layer in self._alive():
+            names, index = self._names(layer), self._index(layer)
             for feature in layer.getFeatures():
-                yield layer, feature
-
-    def _key(self, layer: QgsVectorLayer, feature: QgsFeature) -> str:
-        value = feature.attribute(self.field(layer))
-        return class_name(value) if is_class(value) else ""
+                value = feature.attribute(index) if index >= 0 else None
+                yield layer, feature, names.get(class_name(value), "") if is_class(value) else ""
 
     def _index(self, layer: QgsVectorLayer) -> int:
         """Index of the field with the class."""
-        return int(layer.fields().lookupField(self.field(layer)))
+        return int(layer.fields().indexFromName(self.field(layer)))
 
     def _selected(self) -> list[Chosen]:
         found = [(one, self._index(one), list(one.selectedFeatureIds())) for one in self._alive()]
         return [one for one in found if one[2]]
 
-    def _of_class(self, wanted: ShotClass) -> list[Chosen]:
-        """The features of a class, in layers that have some."""
-        found = []
-        for layer in self._alive():
-            ids = [f.id() for f in layer.getFeatures() if self._key(layer, f) == wanted.key]
-            found.append((layer, self._index(layer), ids))
-        return [one for one in found if one[2]]
-
-
-def _is_point(geometry: QgsGeometry) -> bool:
-    return str(geometry.constGet().geometryType()).endswith("Point")
-
-
-def _in_project(layer: Any) -> bool:
-    try:
-        return QgsProject.instance().mapLayer(layer.id()) is not None
-    except RuntimeError:  # QGIS has deleted it
-        return False
+    def _of_class(self, wanted: ShotClass, layers: list[QgsVectorLayer]) -> list[Chosen]:
+        """The features of a class, in those of the layers that have some."""
+        ids: dict[str, list[int]] = {}
+        for layer, feature, name in self._features():
+            if name == wanted.name:
+                ids.setdefault(layer.id(), []).append(feature.id())
+        return [(one, self._index(one), ids[one.id()]) for one in layers if one.id() in ids]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -178,16 +179,16 @@ class NextSteps:
         """Say what was written, in the dock and in QGIS's message bar, and offer the batch."""
         dock, model, report = self.dock, outputs.get("model"), outputs.get("report")
         folder = os.path.dirname(str(outputs.get("map", "")))
-        link = (
-            f'{text} Files: <a href="{Path(folder).as_uri()}">{os.path.basename(folder)}</a>'
-            if folder
-            else text
-        )
+        link = html.escape(text, quote=False)
+        if folder:
+            name = html.escape(os.path.basename(folder), quote=False)
+            link += f' Files: <a href="{Path(folder).as_uri()}">{name}</a>'
         if report:
             link += f', <a href="{Path(str(report)).as_uri()}">report</a>'
         dock.notice.say(
-            "success", link, BATCH if model else "", lambda: self.offer_batch(str(model))
-        )
+            "success", link, BATCH if model else "", lambda: self.offer_batch(str(model)),
+            is_html=True,
+        )  # fmt: skip
         bar = dock.iface.messageBar()
         widget = bar.createMessage("hsi-geo", text)
         if model:

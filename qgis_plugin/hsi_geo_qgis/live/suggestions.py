@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -105,7 +106,7 @@ class Suggestions(QFrame):
             return
         place = self.places[self.position]
         guess, confidence = place.get("predicted"), place.get("confidence")
-        looks = f" The preview says {guess}" if guess else ""
+        looks = f" The preview says {html.escape(str(guess), quote=False)}" if guess else ""
         sure = f" ({confidence:.0f} %)" if looks and confidence is not None else ""
         self.text.setText(
             f"<b>Place {self.position + 1} of {len(self.places)}.</b>{looks}{sure}{'.' if looks else ''} "

@@ -1,0 +1,167 @@
+"""Cases of `cases.py` about the classes of several layers in the dock *hsi-geo live*, and their fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from live_person import Job, Person, pause
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsEditorWidgetSetup,
+    QgsFeature,
+    QgsGeometry,
+    QgsReadWriteContext,
+    QgsRendererCategory,
+    QgsSymbol,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtXml import QDomDocument
+from shot_cases import points, use
+
+
+def polygons(person: Person, field: str, values: list[Any]) -> Any:
+    """A scratch layer with a square for each value, below the points."""
+    layer = QgsVectorLayer(f"Polygon?field={field}", "fields", "memory")
+    layer.setCrs(person.scene.crs())
+    found = []
+    for column, value in enumerate(values):
+        feature = QgsFeature(layer.fields())
+        feature.setGeometry(square(person, 4 + 5 * column, 20))
+        feature.setAttributes([value])
+        found.append(feature)
+    layer.dataProvider().addFeatures(found)
+    return layer
+
+
+def square(person: Person, column: int, row: int) -> Any:
+    return QgsGeometry.fromPointXY(person.place(column, row)).buffer(40, 4)
+
+
+def style(layer: Any, attribute: str, labels: Job, colors: list[str] | None = None) -> None:
+    """Draw a layer by categories; keys of labels are numbers if they look so."""
+    found = []
+    for index, (value, label) in enumerate(labels.items()):
+        symbol = QgsSymbol.defaultSymbol(layer.geometryType())
+        if colors:
+            symbol.setColor(QColor(colors[index]))
+        found.append(QgsRendererCategory(int(value) if value.isdecimal() else value, symbol, label))
+    layer.setRenderer(QgsCategorizedSymbolRenderer(attribute, found))
+
+
+def names(person: Person) -> list[str]:
+    return [one.name for one in person.dock.shots.classes]
+
+
+def live_coded_layers(job: Job) -> Job:
+    """Points with codes and polygons with names or other codes; draw, rename, and choose them again."""
+    person = Person(job)
+    person.open_scene()
+    shots, crs = person.dock.shots, person.scene.crs()
+    own = points(person, "code:integer", [1, 1, 2, 3])
+    style(own, "code", {"1": "meadow", "2": "asphalt", "3": "water"})
+    texts = polygons(person, "class:string", ["meadow", "water"])
+    use(person, own, texts)
+    found: Job = {"names": [names(person)], "counts": [shots.counts()]}
+    for index in (0, 1):
+        shots.choose(index)
+        assert not shots.add(square(person, 20 + 9 * index, 9), crs)
+        assert not shots.add(QgsGeometry.fromPointXY(person.place(9 + index, 9)), crs)
+    found["names"].append(names(person))
+    found["counts"].append(shots.counts())
+    found["renamed"] = shots.rename(0, "grass")
+    found["counts"].append(shots.counts())
+    found["values"] = [
+        sorted(one.attributes()[0] for one in layer.getFeatures()) for layer in (own, texts)
+    ]
+    found["labels"] = [
+        [one.label() for one in each.renderer().categories()] for each in (own, texts)
+    ]
+    codes = polygons(person, "code:integer", [1, 2])
+    style(codes, "code", {"1": "water", "2": "asphalt"})
+    use(person, own, codes)
+    found["names"].append(names(person))
+    found["other"] = shots.counts()
+    shots.choose(0)
+    assert not shots.add(square(person, 30, 9), crs)  # a class that the layer does not have
+    found["free"] = sorted(one.attributes()[0] for one in codes.getFeatures())
+    found["counts"].append(shots.counts())
+    return found
+
+
+def live_restyled(job: Job) -> Job:
+    """Draw a layer by another field after it was chosen, save and restore, and remove the field."""
+    person = Person(job)
+    person.open_scene()
+    dock = person.dock
+    layer = points(person, "class:string&field=observer:string", [*"aabb"])
+    use(person, layer)
+    style(layer, "observer", {"Ann": "Ann", "Ben": "Ben"})
+    layer.emitStyleChanged()
+    pause(0.1)
+    found: Job = {"field": dock.shots.field(layer), "names": names(person)}
+    dock.shots.add(QgsGeometry.fromPointXY(person.place(20, 9)), person.scene.crs())
+    found["drawn"] = min(layer.getFeatures(), key=lambda one: one.id()).attributes()  # unsaved
+    layer.commitChanges()
+    style(layer, "observer", {"Ann": "Ann", "Ben": "Ben"})
+    dock.shots.fields = {}
+    dock.restore()
+    found["restored"] = dock.shots.field(layer)
+    layer.startEditing()
+    layer.deleteAttribute(0)
+    layer.commitChanges()
+    found["lost"] = [person.notice(), dock.shots.counts()]
+    found["refused"] = dock.shots.add(
+        QgsGeometry.fromPointXY(person.place(20, 9)), person.scene.crs()
+    )
+    return found
+
+
+def live_pasted_style(job: Job) -> Job:
+    """Choose a layer that got the style of the dock's own points, and has no such field."""
+    person = Person(job)
+    person.open_scene()
+    person.dock.shot_chooser.make_layers()
+    style_of_shots = QDomDocument()
+    person.dock.shots.points().exportNamedStyle(style_of_shots, QgsReadWriteContext())
+    layer = points(person, "veg:string", ["rye", "oat", "rye"])
+    layer.importNamedStyle(style_of_shots)
+    use(person, layer)
+    return {"field": person.dock.shots.field(layer), "counts": person.dock.shots.counts()}
+
+
+def live_shown_names(job: Job) -> Job:
+    """Names of classes by a value map, by an expression, in a locale's digits; odd ones, and those like HTML."""
+    person = Person(job)
+    person.open_scene()
+    dock, found = person.dock, {}
+    layer = points(person, "code:integer", [1, 2, 2])
+    config = {"map": [{"Chamise": "1"}, {"Grass": "2"}]}
+    layer.setEditorWidgetSetup(0, QgsEditorWidgetSetup("ValueMap", config))
+    use(person, layer)
+    found["map"] = names(person)
+    layer = points(person, "class:string", ["ADFA", "LAKE"])
+    style(layer, 'lower("class")', {"adfa": "Chamise", "lake": "Water"}, ["#ff0000", "#0000ff"])
+    use(person, layer)
+    found["expression"] = [[one.name, one.color] for one in dock.shots.classes]
+    layer = points(person, "code:integer", [1110, 2110])
+    style(layer, "code", {"1110": "1.110", "2110": "2.110"})
+    use(person, layer)
+    found["digits"] = names(person)
+    found["labels"] = [one.label() for one in layer.renderer().categories()]
+    layer = points(person, "code:integer", [3, 4, 5])
+    style(layer, "code", {"3": "Forest", "4": "Forest", "5": "Soil"})
+    use(person, layer)
+    found["doubled"] = names(person)
+    odd = ["Geba\u0308ude", "Geb\u00e4ude", "x\ty", "<b>"]
+    layer = points(person, "class:string", odd)
+    use(person, layer)
+    found["odd"] = names(person)
+    found["counts"] = dock.shots.counts()
+    values = [one.value() for one in layer.renderer().categories()]
+    found["drawn"] = sorted(values) == sorted(odd)
+    dock.suggestions.begin([{"x": 0.0, "y": 0.0, "predicted": "<b>", "confidence": 50.0}])
+    found["place"] = dock.suggestions.text.text()
+    dock.tell_problem("class <b> has a < sign")
+    found["format"] = int(dock.notice.text.textFormat())
+    return found
