@@ -86,10 +86,15 @@ def distinct_names(
     ({'1': 'soil', '3': 'oak', '4': '4'}, {'forest': ['3', '4']})
     """
     best = {names[0] for names in possible.values() if names}
-    left = {
-        value: [*dict.fromkeys([*names[:1], *(one for one in names if one not in best), value])]
-        for value, names in possible.items()
-    }
+    left = {}
+    for value, names in possible.items():
+        others = [*names[:1], *(name for name in names[1:] if name not in best)]
+        left[value] = [
+            *(name for name in others if name != value),
+            value,
+        ]  # so the last ones differ
+        if names[:1] == [value]:
+            left[value] = [value]
     doubled: dict[str, list[str]] = {}
     while True:
         by_name: dict[str, list[str]] = {}

@@ -104,8 +104,10 @@ def form_names(layer: QgsVectorLayer | None) -> dict[str, dict[str, str]]:
     Returns:
         Text by value as text, by field; only fields whose form shows texts, such as those of a value map.
     """
-    found = {}
-    for index, field in enumerate([] if layer is None else layer.fields()):
+    found: dict[str, dict[str, str]] = {}
+    if layer is None:
+        return found
+    for index, field in enumerate(layer.fields()):
         if layer.editorWidgetSetup(index).type() in TRANSLATING_WIDGETS and is_plain(field):
             values = [value for value in layer.uniqueValues(index) if _is_class(value)]
             if 0 < len(values) <= MAX_CLASSES:

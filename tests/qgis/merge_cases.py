@@ -134,7 +134,8 @@ def live_shown_names(job: Job) -> Job:
     """Names of classes by a value map, by an expression, in a locale's digits; odd ones, and those like HTML."""
     person = Person(job)
     person.open_scene()
-    dock, found = person.dock, {}
+    dock = person.dock
+    found: Job = {}
     layer = points(person, "code:integer", [1, 2, 2])
     config = {"map": [{"Chamise": "1"}, {"Grass": "2"}]}
     layer.setEditorWidgetSetup(0, QgsEditorWidgetSetup("ValueMap", config))

@@ -23,7 +23,7 @@ def raster(tmp_path: Path) -> str:
     with rasterio.open(
         path, "w", driver="GTiff", height=2, width=3, count=1, dtype="uint16", crs="EPSG:32633"
     ) as file:
-        file.write(np.uint16([[*CODES], [110, 110, 1110]]), 1)
+        file.write(np.array([CODES, [110, 110, 1110]], np.uint16), 1)
     return str(path)
 
 

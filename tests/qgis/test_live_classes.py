@@ -28,7 +28,8 @@ def test_the_field_of_the_class_is_that_of_the_choice(live: Any) -> None:
     found = live("live_restyled")
     assert found["field"] == found["restored"] == "class"
     assert found["names"] == ["a", "b"]
-    assert found["drawn"] == ["a", "NULL"]
+    assert found["drawn"][0] == "a"
+    assert found["drawn"][1] in (None, "NULL")
     said, counts = found["lost"]
     assert said.startswith("problem: Layer 'Meine ä' no longer has the field 'class'")
     assert counts == {}
