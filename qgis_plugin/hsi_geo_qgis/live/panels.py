@@ -78,8 +78,8 @@ class Notice(QFrame):
             is_html: Whether the text is HTML; else names in it may hold what looks like HTML.
         """
         self.kind, self._act = kind, act
-        kinds = Qt.TextFormat
-        self.text.setTextFormat(kinds.RichText if is_html else kinds.PlainText)
+        shown = Qt.TextFormat.RichText if is_html else Qt.TextFormat.PlainText
+        self.text.setTextFormat(shown)
         style = self.COLORS[kind]
         self.setStyleSheet(f"Notice {{ {style} border-radius: 4px; }} QLabel {{ {style} }}")
         self.text.setText(text)
