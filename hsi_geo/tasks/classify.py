@@ -200,11 +200,13 @@ def map_stems(scenes: Sequence[xr.DataArray]) -> list[str]:
     stem_of = dict(zip(first, map_names(list(first.values()), (), ending=_ENDING), strict=True))
     taken = {stem.casefold() for stem in stem_of.values()}
     stems: list[str] = []
-    for index, key in enumerate(keys):
+    named: set[str] = set()
+    for key in keys:
         stem, number = stem_of[key], 1
-        while key in keys[:index] and stem.casefold() in taken:
+        while key in named and stem.casefold() in taken:
             number += 1
             stem = f"{stem_of[key]}_{number}"
+        named.add(key)
         taken.add(stem.casefold())
         stems.append(stem)
     return stems

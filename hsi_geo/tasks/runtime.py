@@ -99,18 +99,20 @@ def require_whole(option: str, value: object, least: int, most: int | None = Non
         >>> require_whole("--workers", 2, 1)
         >>> require_whole("--workers", 0, 1)
         Traceback (most recent call last):
-        hsi_geo.errors.OptionError: workers= is a whole number, and 0 was given; give 1 or more
+        hsi_geo.errors.OptionError: workers= is a whole number of 1 or more, and 0 was given; give such a number
     """
     if value is None:
         return
     is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_whole or int(value) < least:  # type: ignore[call-overload]
         raise OptionError(
-            f"{option} is a whole number, and {value!r} was given", hint=f"give {least} or more"
+            f"{option} is a whole number of {least} or more, and {value!r} was given",
+            hint="give such a number",
         )
     if most is not None and int(value) > most:  # type: ignore[call-overload]
         raise OptionError(
-            f"{option} is a whole number, and {value!r} was given", hint=f"give {most} or less"
+            f"{option} is a whole number of {most} or less, and {value!r} was given",
+            hint="give such a number",
         )
 
 

@@ -195,7 +195,7 @@ def test_classify_takes_a_geodataframe(planted: Planted, tmp_path: Path) -> None
 def test_pretrain_refuses_numbers_before_it_writes(
     planted: Planted, tmp_path: Path, name: str, value: Any, least: int
 ) -> None:
-    message = rf"^{name}= is a whole number, and {value} was given; give {least} or more$"
+    message = rf"^{name}= is a whole number of {least} or more, and {value} was given; "
     with pytest.raises(OptionError, match=message):
         pretrain(planted.path, tmp_path / "w.safetensors", **{name: value})
     assert list(tmp_path.iterdir()) == [planted.path]

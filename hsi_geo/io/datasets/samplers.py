@@ -32,7 +32,7 @@ class ShotSampler(SpatialSampler):
     than labelled pixels visits them again in another order.
 
     Args:
-        labels: Dataset of the shots.
+        labels: Dataset of the shots. Windows lie on the grids of the scenes that it was combined with first.
         size_px: Side of a window in pixels.
         jitter_px: Largest distance in rows and columns, in pixels, of the labelled pixel from the centre of
             its window. 0 puts it in the centre (of an even window: below and right of it).

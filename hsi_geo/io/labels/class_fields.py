@@ -63,12 +63,13 @@ def find_class_field(
     answers = answer_fields(fields)
     likely = [field for field in answers if may_hold_classes(frame[field], field, measures)]
     named = _named_fields(frame, answers, style)
+    by_name = [field for field in named if field.lower() in USUAL_CLASS_FIELDS]
+    usual = [field for field in by_name if field in likely]
+    if usual:  # decimal numbers with a usual name beside them, such as confidences, are no classes
+        named = [field for field in named if field in usual or field not in by_name]
+    else:
+        usual = [field for field in by_name if _is_repeated(frame[field])]
     possible = [field for field in answers if field in likely or field in named]
-    usual = [
-        field
-        for field in named
-        if field.lower() in USUAL_CLASS_FIELDS and (field in likely or _is_repeated(frame[field]))
-    ]
     in_style = [field for field in likely if find_name(field, [style.class_field])]
     if not usual and not in_style:
         _require_filled(frame, answers, possible, name, purpose)

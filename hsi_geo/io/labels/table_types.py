@@ -16,7 +16,10 @@ _WHOLE = re.compile(r"(0|-?[1-9]\d*)(?:\.0*|,0)?")
 _LARGEST = 2**53
 
 #: Decimal numbers, whose sign may be a comma. What begins with a zero, such as 007, is a text.
-_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:(?:0|[1-9]\d*)(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?|inf(?:inity)?)",
+    re.IGNORECASE,
+)
 
 #: Dates and times of day in the order of ISO 8601.
 _TIME = re.compile(

@@ -50,9 +50,16 @@ class _SmallCache:
     """
 
     def __init__(self) -> None:
-        self.lock, self.inside, self.before = Lock(), 0, 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.process, self.lock, self.inside, self.before = os.getpid(), Lock(), 0, 0
 
     def __enter__(self) -> None:
+        if (
+            self.process != os.getpid()
+        ):  # forked: its parent's threads are not in it, and may have held the lock
+            self._begin()
         with self.lock:
             if not self.inside:
                 self.before = get_gdal_config("GDAL_CACHEMAX")

@@ -177,8 +177,8 @@ def _read_file(path: Path) -> SceneFile:
     if product:
         package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
         if is_product(package):
-            is_metadata = path.name.upper().endswith("METADATA.XML")
-            return read_product(package, None if is_metadata else Path(data_of_header(path)).name)
+            is_image = path.suffix.lower() != ".xml"  # no METADATA.XML, and no .aux.xml
+            return read_product(package, Path(data_of_header(path)).name if is_image else None)
     if is_hdf5(path):
         return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
     return read_raster(path)

@@ -38,7 +38,10 @@ class ChangeMatrix:
     def changed_share(self) -> float:
         """Share of the pixels with land cover in both maps that has another one, or of their area where it is known."""
         land = self._land()
-        return float(1 - np.trace(land) / land.sum()) if land.any() else 0.0
+        changed = land[
+            ~np.eye(len(land), dtype=bool)
+        ]  # 1 less the share of the others could be a little below 0
+        return float(changed.sum() / land.sum()) if land.any() else 0.0
 
     @property
     def land_total(self) -> float:

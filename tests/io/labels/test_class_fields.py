@@ -205,3 +205,26 @@ def test_measures_of_another_name_are_no_classes(tmp_path: Path, values: list[An
     found = read_shots(path)
     assert [c.name for c in found.classes] == ["e", "f"]
     assert found.other_fields == ()
+
+
+@pytest.mark.parametrize(
+    "second",
+    [[0.5, 1.5, 0.5, 1.5], [True, False, True, False], [0.125, 0.25, 0.5, 2.75]],
+    ids=["decimals", "truths", "single"],
+)
+@pytest.mark.parametrize("name", ["label", "land_cover"])
+def test_measures_with_a_usual_name_do_not_compete_with_classes(
+    tmp_path: Path, name: str, second: list[Any]
+) -> None:
+    path = write(tmp_path / "a.gpkg", {name: second, "class": list("efef")})
+    found = read_shots(path)
+    assert [c.name for c in found.classes] == ["e", "f"]
+
+
+@pytest.mark.parametrize("missing", ["Inf", "-inf", "Infinity"])
+def test_measures_that_are_infinite_are_no_classes(tmp_path: Path, missing: str) -> None:
+    values = ["0.25", missing, "0.5", missing]
+    rows = [f"{3 * n}.5,{n}.25,{values[n]},{'eeff'[n]}" for n in range(4)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["x,y,ndvi,crop", *rows]) + "\n")
+    assert [c.name for c in read_shots(path).classes] == ["e", "f"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from threading import Barrier, Thread
 
+import pytest
 import rasterio
 from rasterio.env import get_gdal_config
 
+from hsi_geo.io.readers import gdal
 from hsi_geo.io.readers.gdal import quiet_gdal
 
 SMALL, OTHER = 64 << 20, 96 << 20
@@ -43,3 +46,15 @@ def test_the_size_that_a_program_set_is_restored() -> None:
         with quiet_gdal(), quiet_gdal():
             assert get_gdal_config("GDAL_CACHEMAX") == SMALL
         assert get_gdal_config("GDAL_CACHEMAX") == OTHER
+
+
+def test_a_forked_process_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of its parent are not in it, and one of them may have held the lock."""
+    cache = gdal._SmallCache()
+    before = get_gdal_config("GDAL_CACHEMAX")
+    cache.inside = 1
+    cache.lock.acquire()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with cache:
+        assert (cache.inside, get_gdal_config("GDAL_CACHEMAX")) == (1, SMALL)
+    assert (cache.inside, get_gdal_config("GDAL_CACHEMAX")) == (0, before)
