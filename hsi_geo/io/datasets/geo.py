@@ -23,6 +23,7 @@ from hsi_geo.io.labels.several_scenes import burn_each
 from hsi_geo.io.labels.shot_pixels import ShotPixels
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import SomeShots
+from hsi_geo.io.maps.pixel_lattices import lattice_offset
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 Sample = dict[str, Any]
 Transforms = Callable[[Sample], Sample]
-
-#: Pixels of two grids are the same if they lie apart by no more than this share of a pixel.
-_SAME_PX = 1e-3
 
 
 class _GridDataset(GeoDataset):
@@ -323,18 +321,11 @@ def _holds(grid: Grid, point: shapely.Point) -> bool:
 
 def _is_part(grid: Grid, whole: Grid) -> bool:
     """Whether the pixels of a grid are pixels of another one."""
-    same_crs = grid.crs == whole.crs or (
-        grid.crs is not None and whole.crs is not None and grid.crs.equals(whole.crs)
-    )
-    a, b = grid.transform, whole.transform
-    if not same_crs or not np.allclose((a.a, a.e), (b.a, b.e), rtol=1e-6):
+    offset = lattice_offset(whole, grid)
+    if offset is None:
         return False
-    col, row = ~b @ (a.c, a.f)
-    return bool(
-        max(abs(col - round(col)), abs(row - round(row))) <= _SAME_PX
-        and 0 <= round(row) <= whole.height - grid.height
-        and 0 <= round(col) <= whole.width - grid.width
-    )
+    row, col = offset
+    return 0 <= row <= whole.height - grid.height and 0 <= col <= whole.width - grid.width
 
 
 def _is_same(grid: Grid, other: Grid) -> bool:
