@@ -26,6 +26,7 @@ from hsi_geo.tasks.assessment.area_estimates import (
     estimate_areas,
     pool_small,
 )
+from hsi_geo.tasks.assessment.drawn_land import compare_land
 from hsi_geo.tasks.assessment.reference_sample import (
     SAME_LAND,
     Sample,
@@ -35,6 +36,7 @@ from hsi_geo.tasks.assessment.reference_sample import (
     read_sample,
     require_points,
     require_same_land,
+    visited_places,
 )
 from hsi_geo.tasks.assessment.results import Assessment, Design
 from hsi_geo.tasks.assessment.sample_size import places_to_halve
@@ -273,48 +275,65 @@ def _strata_of(
     # A sample of less land says nothing of the rest, whatever the design, and whoever names the strata.
     in_file = design == "stratified" and strata is None
     drawn = read_drawn_strata(labelled, needs_all=in_file)
+    total = sum(counts.values())
     if strata is None:
+        if drawn is not None and in_file:
+            _require_drawn_from(drawn, labelled, total)
+            _warn_of_empty_places(drawn, len(np.unique(sample.features)), design, reporter)
+            reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
+            return drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
         if drawn is not None:
-            _require_drawn_from(drawn, labelled, [counts])
-            _warn_of_empty_places(drawn, sample, design, reporter)
-        if drawn is None or not in_file:
-            return own_strata(sample, counts), dict(counts)
-        reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
-        return drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
+            _compare_land(drawn, labelled, opened, [total], design, reporter)
+        return own_strata(sample, counts), dict(counts)
     drawn_from = read_map(strata).without_rejected()
     _log_zero_class("strata", drawn_from, reporter)
     sizes = drawn_from.class_counts()
     require_same_land(opened, counts, drawn_from, sizes)
     if drawn is not None:
-        _require_drawn_from(drawn, labelled, [counts, sizes])
-        _warn_of_empty_places(drawn, sample, design, reporter)
+        there = [total, sum(sizes.values())]
+        _compare_land(drawn, labelled, opened, there, design, reporter)
     came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
     # Sampled pixels are those of the map, which may be smaller or larger than those of the strata.
     ratio = abs(drawn_from.grid.transform.determinant / opened.grid.transform.determinant)
     return came_from, {name: max(1, round(ratio * size)) for name, size in sizes.items()}
 
 
-def _require_drawn_from(
-    drawn: DrawnStrata, labelled: Shots, maps: Sequence[Mapping[str, int]]
-) -> None:
-    """Refuse a sample whose file says that it was drawn from more or less land than the map's, or than that of the strata.
+def _require_drawn_from(drawn: DrawnStrata, labelled: Shots, there: int) -> None:
+    """Refuse strata in a file that are those of more or fewer pixels than the map's: they weigh its places.
 
     Raises:
-        MapError: If its number of pixels is that of none of the maps, given by class.
+        MapError: If they have another number of pixels than the map.
     """
-    total, there = sum(drawn.sizes.values()), [sum(counts.values()) for counts in maps]
-    if all(abs(total - pixels) > SAME_LAND * pixels for pixels in there):
+    total = sum(drawn.sizes.values())
+    if abs(total - there) > SAME_LAND * there:
         raise MapError(
-            f"the sample '{labelled.source}' was drawn from {total:,} pixels, and the map has {there[0]:,} with a class",
+            f"the sample '{labelled.source}' was drawn from {total:,} pixels, and the map has {there:,} with a class",
             hint="assess the map that the sample was drawn from, or another one of the same pixels and land",
         )
 
 
+def _compare_land(
+    drawn: DrawnStrata,
+    labelled: Shots,
+    opened: ReadMap,
+    there: Sequence[int],
+    design: Design,
+    reporter: Reporter,
+) -> None:
+    """Compare land of a sample with that of the map and of strata, and count places that nobody visited."""
+    own, *others = there
+    total = sum(drawn.sizes.values())
+    if differs := compare_land(total, labelled, opened, own, strata_px=others):
+        reporter.warning(differs)
+    # Some may share a pixel of the map, or lie where it has no class.
+    _warn_of_empty_places(drawn, visited_places(labelled, opened.grid), design, reporter)
+
+
 def _warn_of_empty_places(
-    drawn: DrawnStrata, sample: Sample, design: Design, reporter: Reporter
+    drawn: DrawnStrata, visited: int, design: Design, reporter: Reporter
 ) -> None:
     """Warn of places of a sample that nobody visited."""
-    empty = drawn.places - len(np.unique(sample.features))
+    empty = drawn.places - visited
     if empty > 0:
         others = "the others of their stratum" if design == "stratified" else "the others"
         reporter.warning(

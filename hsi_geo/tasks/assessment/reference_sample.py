@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsi_geo.arrays import IntArray
+from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.errors import MapError, ShotsError
 from hsi_geo.io.labels.class_rasters import MAX_CLASSES
 from hsi_geo.io.labels.shot_pixels import burn, to_grid
@@ -16,6 +16,7 @@ from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.maps.reader import MaskedInts, ReadMap
 from hsi_geo.tasks.assessment.results import Design
 from hsi_geo.text import quoted
+from hsi_geo.tiling import Grid
 
 #: Relative difference in area up to which map and strata are of the same land. Pixels of different
 #: size differ along the edge.
@@ -275,6 +276,28 @@ def other_strata(
         )
     index_of = {name: index for index, name in enumerate(sizes)}
     return np.array([index_of[drawn_from.name_of(int(value))] for value in values], np.int64)
+
+
+def visited_places(labelled: Shots, grid: Grid) -> int:
+    """Number of places of a sample that have a class in the reference, wherever they lie.
+
+    Args:
+        labelled: Sampled points. A place that several files have counts once.
+        grid: Pixels of the map.
+    """
+    return len(np.unique(np.column_stack(positions(labelled, grid)).round(3), axis=0))
+
+
+def positions(labelled: Shots, grid: Grid) -> tuple[Float64Array, Float64Array]:
+    """(N,) rows and (N,) columns of points in a grid, with fractions.
+
+    Args:
+        labelled: Points in any CRS.
+        grid: Pixels of a map.
+    """
+    points, t = to_grid(labelled, grid).frame.geometry, ~grid.transform
+    x, y = points.x.to_numpy(np.float64), points.y.to_numpy(np.float64)
+    return t.d * x + t.e * y + t.f, t.a * x + t.b * y + t.c
 
 
 def _values_under(opened: ReadMap, labelled: Shots) -> MaskedInts:

@@ -1,0 +1,183 @@
+"""Land of a sample against that of the map, whatever the sizes of their pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from assess_cases import GRID, NAMES, damaged, truth, write_class_map
+from hypothesis import given
+from hypothesis import strategies as st
+from rasterio import Affine
+
+from hsi_geo import assess, compare, sample, zones
+from hsi_geo.errors import MapError
+from hsi_geo.tasks.assessment.drawn_land import spacing
+from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
+
+#: Rows and columns that maps of two pixel sizes have whole pixels of.
+HEIGHT, WIDTH = 36, 48
+
+
+def write_map(folder: Path, name: str, classes: np.ndarray, size: float = 1.0) -> Path:
+    """A map whose pixels are ``size`` times as wide and as high as those of the truth."""
+    path = write_class_map(folder, classes.astype(np.uint8), name=name)
+    with rasterio.open(path, "r+") as file:
+        file.transform = GRID @ Affine.scale(size)
+    return path
+
+
+def at_size(classes: np.ndarray, size: float) -> np.ndarray:
+    """The class under the centre of each pixel of another size."""
+    height, width = classes.shape
+    rows = np.floor((np.arange(round(height / size)) + 0.5) * size).astype(int)
+    cols = np.floor((np.arange(round(width / size)) + 0.5) * size).astype(int)
+    return classes[np.ix_(rows, cols)]
+
+
+def full() -> np.ndarray:
+    """(36, 48) classes without a hole."""
+    classes = damaged()[:HEIGHT, :WIDTH]
+    return np.where(classes == 0, 1, classes)
+
+
+def visited(class_map: Path, **options: Any) -> Any:
+    """A sample with the true classes."""
+    out = class_map.with_name("visit.gpkg")
+    sample(class_map, out, seed=3, overwrite=True, **{"design": "simple", "count": 90, **options})
+    frame = gpd.read_file(out, layer="visit")
+    cols, rows = ~GRID @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
+    classes = truth()[np.floor(rows).astype(int), np.floor(cols).astype(int)]
+    return frame.assign(**{"class": np.array([NAMES[0], *NAMES])[classes]})
+
+
+def saved(frame: Any, folder: Path) -> Path:
+    frame.to_file(folder / "places.gpkg")
+    return folder / "places.gpkg"
+
+
+def moved(frame: Any) -> Any:
+    """Places as a GPS gives them, in the same pixels."""
+    shifts = np.random.default_rng(1).uniform(-0.3, 0.3, (2, len(frame))) * abs(GRID.a)
+    return frame.set_geometry(shapely.points(
+        frame.geometry.x + shifts[0], frame.geometry.y + shifts[1]), crs=frame.crs)  # fmt: skip
+
+
+SIZES = [
+    (2.0, 1.0),
+    (1.0, 2.0),
+    (3.0, 1.0),
+    (1.0, 3.0),
+    (1.5, 1.0),
+    (1.0, 1.5),
+    (3.0, 2.0),
+    (1.0, 0.5),
+]
+
+
+@pytest.mark.parametrize(("drawn", "shown"), SIZES)
+def test_a_simple_sample_counts_on_pixels_of_any_size(
+    tmp_path: Path, recorder: Any, drawn: float, shown: float
+) -> None:
+    frame = visited(write_map(tmp_path, "drawn.tif", at_size(full(), drawn), drawn))
+    one = write_map(tmp_path, "one.tif", at_size(full(), shown), shown)
+    found = assess(one, saved(frame, tmp_path), design="simple", reporter=recorder)
+    assert found.oa.value > 0.5
+    # Places of one large pixel may differ.
+    assert not [text for text in recorder.warnings if "that two classes claim" not in text]
+
+
+@pytest.mark.parametrize(("drawn", "shown"), [(2.0, 1.0), (1.0, 2.0)])
+def test_a_sample_of_a_part_holds_for_it_on_pixels_of_another_size(
+    tmp_path: Path, recorder: Any, drawn: float, shown: float
+) -> None:
+    """Drawn from the upper half."""
+    part = at_size(full(), drawn)[: round(HEIGHT / drawn / 2)]
+    frame = visited(write_map(tmp_path, "drawn.tif", part, drawn))
+    whole = write_map(tmp_path, "whole.tif", at_size(full(), shown), shown)
+    assess(whole, saved(frame, tmp_path), design="simple", reporter=recorder)
+    assert [text for text in recorder.warnings if "drawn from 50.0 % of the land" in text]
+
+
+def calls(one: Path, frame: Any, folder: Path, recorder: Any) -> dict[str, Any]:
+    """Commands that take a sample of the land of a map, by name."""
+    box = shapely.box(*GRID @ (0, HEIGHT), *GRID @ (WIDTH, 0))
+    gpd.GeoDataFrame({"zone": ["a"]}, geometry=[box], crs="EPSG:32633").to_file(folder / "z.gpkg")
+    pairs = frame.assign(**{OLD_FIELD: frame["class"], NEW_FIELD: frame["class"]})
+    pairs.drop(columns="class").to_file(folder / "pairs.gpkg")
+    reference, out = saved(frame, folder), folder / "out"
+    of = {"design": "simple", "reporter": recorder, "overwrite": True}
+    return {
+        "assess": lambda: assess(one, reference, **of),
+        "zones": lambda: zones(
+            one, folder / "z.gpkg", out.with_suffix(".csv"), reference=reference, **of
+        ),
+        "compare": lambda: compare(
+            one, one, out=out.with_suffix(".tif"), reference=folder / "pairs.gpkg", **of
+        ),
+    }
+
+
+@pytest.mark.parametrize("command", ["assess", "zones", "compare"])
+def test_the_numbers_hold_for_what_the_map_shows(
+    tmp_path: Path, recorder: Any, command: str
+) -> None:
+    """The map has no class in the upper 3 of 36 rows, and all places were visited."""
+    frame = visited(write_map(tmp_path, "drawn.tif", full()))
+    shown = full()
+    shown[:3] = 0
+    holed = write_map(tmp_path, "holed.tif", shown)
+    calls(holed, frame, tmp_path, recorder)[command]()
+    assert any("8.3 % of the land that" in text for text in recorder.warnings)
+    assert any("pixels without a class in the map" in text for text in recorder.warnings)
+    assert not any("have no class that counts" in text for text in recorder.warnings)
+
+
+@pytest.mark.parametrize("command", ["assess", "zones", "compare"])
+def test_pixels_of_unknown_size_get_a_warning(tmp_path: Path, recorder: Any, command: str) -> None:
+    part = write_map(tmp_path, "part.tif", full()[:20])
+    frame, whole = visited(part), write_map(tmp_path, "whole.tif", full())
+    with pytest.raises(MapError, match="was drawn from 960 pixels, and the map has 1,728 with a"):
+        calls(whole, frame, tmp_path, recorder)[command]()
+    for path, warns in ((whole, 1), (part, 0)):
+        recorder.warnings.clear()
+        calls(path, moved(frame), tmp_path, recorder)[command]()
+        assert (
+            sum("if pixels of both are of one size" in text for text in recorder.warnings) == warns
+        )
+
+
+def test_strata_may_have_pixels_of_a_third_size(tmp_path: Path, recorder: Any) -> None:
+    """The file tells from how much land it was drawn, whatever map has its strata."""
+    drawn = write_map(tmp_path, "drawn.tif", at_size(full(), 2.0), 2.0)
+    reference = saved(visited(drawn, design="stratified"), tmp_path)
+    one = write_map(tmp_path, "one.tif", full())
+    strata = write_map(tmp_path, "strata.tif", at_size(full(), 3.0), 3.0)
+    assess(one, reference, design="stratified", strata=strata, reporter=recorder)
+    assert not recorder.warnings
+    with pytest.raises(MapError, match="was drawn from 432 pixels, and the map has 1,728"):
+        assess(one, reference, design="stratified")
+
+
+@given(
+    st.lists(st.integers(0, 400), min_size=20, max_size=60),
+    st.sampled_from([0.05, 0.25, 1 / 3, 2 / 3, 1.0, 1.5, 7.0]),
+    st.floats(0, 50),
+)
+def test_spacing_is_that_of_the_grid_whatever_its_origin(
+    steps: list[int], size: float, start: float
+) -> None:
+    distances = np.array(steps) - min(steps)
+    places = start + size * np.array(steps, np.float64)
+    found, common = spacing(places), np.gcd.reduce(distances)
+    assert found == (pytest.approx(size * common) if common else None)
+
+
+@given(st.integers(0, 10_000))
+def test_places_on_no_grid_have_no_spacing(seed: int) -> None:
+    assert spacing(np.random.default_rng(seed).uniform(0, 300, 20)) is None
