@@ -17,7 +17,7 @@ from hsi_geo.arrays import BoolArray, IntArray, UInt8Array
 
 
 def merge_small_patches(
-    ids: IntArray, steps: UInt8Array, row_areas: IntArray, min_area: int
+    ids: IntArray, steps: UInt8Array, pixel_areas: IntArray, min_area: int
 ) -> IntArray:
     """Give patches that are too small to the larger neighbour whose class their own pixels have most of.
 
@@ -26,7 +26,7 @@ def merge_small_patches(
     Args:
         ids: (H, W) class ids 1..K; 0 for no class, and ids above K for rejected pixels.
         steps: (K, H, W) class probabilities in whole steps; sums of them do not depend on the order.
-        row_areas: (H,) area of a pixel in each row, in whole units.
+        pixel_areas: (H, W) area of each pixel in whole units, or (H, 1) of a pixel in each row.
         min_area: Least area of a patch in these units.
 
     Returns:
@@ -36,12 +36,12 @@ def merge_small_patches(
         >>> ids = np.array([[1, 1, 1, 1], [2, 2, 3, 1], [2, 2, 2, 2]])
         >>> steps = np.zeros((3, 3, 4), np.uint8)
         >>> steps[:, 1, 2] = 60, 90, 100  # of the pixel of class 3: class 2 is next
-        >>> merge_small_patches(ids, steps, np.ones(3, np.int64), 2)[1].tolist()
+        >>> merge_small_patches(ids, steps, np.ones((3, 1), np.int64), 2)[1].tolist()
         [2, 2, 2, 1]
     """
-    smallest = int(row_areas.min()) if len(row_areas) else 1
+    smallest = int(pixel_areas.min()) if pixel_areas.size else 1
     found = np.asarray(ids, np.int64)
-    areas = np.broadcast_to(row_areas[:, None], ids.shape).ravel()
+    areas = np.broadcast_to(pixel_areas, ids.shape).ravel()
     for level in _levels(min_area, smallest):
         found = _merge(found, steps, areas, level)
     return found

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, IntArray
+from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.parents import sum_children
-from hsi_geo.io.maps.areas import row_areas_ha
+from hsi_geo.io.maps.areas import AREA_TOLERANCE, PixelAreas, pixel_areas_ha
 from hsi_geo.io.maps.small_patches import merge_small_patches, reach_px
 from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS, MapLayers, MapWriter
 from hsi_geo.tasks.inference.options import MinArea
@@ -31,7 +32,50 @@ MAX_REACH_PX = 2048
 BLOCK_PX = 1024
 
 
-def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
+#: Rows and columns that the smallest pixel is looked for at, where pixels of one row differ in area.
+_LOOKED_AT = 65
+
+
+@dataclass(frozen=True, eq=False)
+class CountedAreas:
+    """Areas of pixels, and the least area of a patch, in whole units.
+
+    Units are pixels, or decimals of hectares that the least area alone decides on, so that all tiles of a mosaic have
+    the same.
+
+    Attributes:
+        least: Least area of a patch.
+        smallest: Area of the smallest pixel, or less.
+        per_ha: Units of a hectare; None if units are pixels.
+        hectares: Area of each pixel; None if units are pixels.
+    """
+
+    least: int
+    smallest: int
+    per_ha: float | None = None
+    hectares: PixelAreas | None = None
+
+    def of(self, window: Window) -> IntArray:
+        """(height, width) areas of pixels, or (height, 1) where those of one row are equal. None is larger than the least area.
+
+        Args:
+            window: Pixels of the scene.
+        """
+        if self.hectares is None or self.per_ha is None:
+            return np.ones((window.height, 1), np.int64)
+        rows = np.arange(window.row, window.row + window.height)[:, None]
+        # Each pixel by itself: blocks that overlap have to agree on it.
+        cols = np.arange(
+            window.col, window.col + window.width if self.hectares.along_rows else window.col + 1
+        )
+        return _whole(self.hectares.at(rows, cols[None]), self.per_ha, self.smallest, self.least)
+
+
+def _whole(hectares: Float64Array, per_ha: float, smallest: int, least: int) -> IntArray:
+    return np.clip(np.rint(hectares * per_ha), smallest, least).astype(np.int64)
+
+
+def pixel_areas(min_area: MinArea, grid: Grid) -> CountedAreas:
     """Areas of pixels, and the least area of a patch, in whole units.
 
     Args:
@@ -39,8 +83,7 @@ def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
         grid: Pixels of the map.
 
     Returns:
-        (height,) area of a pixel in each row, and the least area. Units are pixels, or decimals of hectares that the
-        least area alone decides on, so that all tiles of a mosaic have the same. No area is larger than the least one.
+        The areas.
 
     Raises:
         OptionError: If hectares are given and the CRS does not define the area of a pixel, or the least area is many
@@ -50,18 +93,21 @@ def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
         >>> from affine import Affine
         >>> from pyproj import CRS
         >>> grid = Grid(2, 3, Affine(30.0, 0.0, 4e5, 0.0, -30.0, 5e6), CRS.from_epsg(32633))
-        >>> pixel_areas(MinArea(1.0, "ha"), grid)
-        (array([9000000, 9000000]), 100000000)
+        >>> areas = pixel_areas(MinArea(1.0, "ha"), grid)
+        >>> areas.of(grid.window).tolist(), areas.least
+        ([[9000000], [9000000]], 100000000)
         >>> small = Grid(2, 3, Affine(0.012, 0.0, 4e5, 0.0, -0.012, 5e6), CRS.from_epsg(32633))
-        >>> pixel_areas(MinArea(2.88e-7, "ha"), small)  # 20 pixels
-        (array([14400000, 14400000]), 288000000)
-        >>> pixel_areas(MinArea(5.0, "px"), grid)
-        (array([1, 1]), 5)
+        >>> areas = pixel_areas(MinArea(2.88e-7, "ha"), small)  # 20 pixels
+        >>> areas.smallest, areas.least
+        (14400000, 288000000)
+        >>> areas = pixel_areas(MinArea(5.0, "px"), grid)
+        >>> areas.smallest, areas.least
+        (1, 5)
     """
     if min_area.unit == "px":
-        areas, least = np.ones(grid.height, np.int64), round(min_area.value)
+        areas = CountedAreas(round(min_area.value), 1)
     else:
-        hectares = row_areas_ha(grid)
+        hectares = pixel_areas_ha(grid)
         if hectares is None:
             raise OptionError(
                 f"--min-area '{min_area}' is in hectares, and the area of the scene's pixels is unknown",
@@ -69,15 +115,27 @@ def pixel_areas(min_area: MinArea, grid: Grid) -> tuple[IntArray, int]:
             )
         per_ha = 10.0 ** (HA_DECIMALS - min(0, math.floor(math.log10(min_area.value))))
         least = round(min_area.value * per_ha)
-        areas = np.clip(np.rint(hectares * per_ha), 1, least).astype(np.int64)
-    reach = reach_px(least, int(areas.min()))
+        smallest = int(_whole(_smallest_ha(hectares), per_ha, 1, least))
+        areas = CountedAreas(least, smallest, per_ha, hectares)
+    reach = reach_px(areas.least, areas.smallest)
     if reach > MAX_REACH_PX:
         raise OptionError(
-            f"--min-area '{min_area}' is {least / int(areas.min()):.0f} pixels of the scene, and "
+            f"--min-area '{min_area}' is {areas.least / areas.smallest:.0f} pixels of the scene, and "
             f"{MAX_REACH_PX // 4} at most are cleaned",
             hint="give a smaller area",
         )
-    return areas, least
+    return areas
+
+
+def _smallest_ha(hectares: PixelAreas) -> Float64Array:
+    """() hectares of the smallest pixel; a little less where not all were looked at."""
+    if not hectares.along_rows:
+        return np.asarray(hectares.rows.min())
+    rows, cols = (
+        np.unique(np.linspace(0, size - 1, _LOOKED_AT).round().astype(np.int64))
+        for size in hectares.grid.shape
+    )
+    return np.asarray(hectares.at(rows[:, None], cols[None]).min() * (1 - AREA_TOLERANCE))
 
 
 def margin_px(min_area: MinArea | None, grid: Grid) -> int:
@@ -92,8 +150,8 @@ def margin_px(min_area: MinArea | None, grid: Grid) -> int:
     """
     if min_area is None:
         return 0
-    areas, least = pixel_areas(min_area, grid)
-    return reach_px(least, int(areas.min()))
+    areas = pixel_areas(min_area, grid)
+    return reach_px(areas.least, areas.smallest)
 
 
 class CleaningWriter:
@@ -119,8 +177,8 @@ class CleaningWriter:
         folder: Path,
     ) -> None:
         self.writer, self.grid, self.core, self.validity = writer, grid, core, validity
-        self.row_areas, self.min_area = pixel_areas(min_area, grid)
-        self.margin_px = reach_px(self.min_area, int(self.row_areas.min()))
+        self.areas = pixel_areas(min_area, grid)
+        self.margin_px = reach_px(self.areas.least, self.areas.smallest)
         classes = len(writer.classes)
         # A file whose pixels are not written reads as 0.
         self._ids = _on_disk(folder / "ids", np.uint16, grid.shape)
@@ -173,7 +231,7 @@ class CleaningWriter:
         before, steps = self._ids[rows, cols].astype(np.int64), self._steps[:, rows, cols]
         # The margin of a tile has no value of the nodata kind: 0 there.
         after = merge_small_patches(
-            before, np.where(before > 0, steps, 0), self.row_areas[rows], self.min_area
+            before, np.where(before > 0, steps, 0), self.areas.of(around), self.areas.least
         )
         inner = here.relative_to(around).slices
         before, ids, steps = before[inner], after[inner], steps[:, *inner].astype(np.int64)

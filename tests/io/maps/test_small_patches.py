@@ -39,7 +39,7 @@ def test_a_patch_goes_to_the_class_its_pixels_prefer_and_not_to_the_largest() ->
     ids[2, 4:6] = 3
     steps = np.zeros((3, 5, 8), np.uint8)
     steps[2], steps[1], steps[0] = 120, 90, 40
-    ones = np.ones(5, np.int64)
+    ones = np.ones((5, 1), np.int64)
     cleaned = merge_small_patches(ids, steps, ones, 3)
     assert (cleaned[2, 4:6] == 2).all()
     assert (sieve(ids.astype(np.uint8), 3)[2, 4:6] == 1).all()  # GDAL takes the largest
@@ -52,25 +52,28 @@ def test_a_patch_goes_to_the_class_its_pixels_prefer_and_not_to_the_largest() ->
 @given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 12))
 def test_what_has_no_class_or_is_rejected_stays(seed: int, grain: int, least: int) -> None:
     ids, steps = random_map(seed, 21, 34, grain)
-    cleaned = merge_small_patches(ids, steps, np.ones(21, np.int64), least)
+    cleaned = merge_small_patches(ids, steps, np.ones((21, 1), np.int64), least)
     stays = (ids == 0) | (ids > CLASSES) | (sizes(ids) >= least)
     assert (cleaned[stays] == ids[stays]).all()
     assert ((cleaned >= 1) & (cleaned <= CLASSES))[~stays].all()
 
 
-@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 7))
-def test_tiles_with_a_margin_are_cleaned_as_the_whole(seed: int, grain: int, least: int) -> None:
-    """Areas of pixels differ by row, as in degrees."""
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 7), st.sampled_from([1, 57]))
+def test_tiles_with_a_margin_are_cleaned_as_the_whole(
+    seed: int, grain: int, least: int, columns: int
+) -> None:
+    """Areas of pixels differ by row, as in degrees, or along rows as well."""
     height, width = 40, 57
     ids, steps = random_map(seed, height, width, grain)
-    areas = np.arange(100, 100 + height)
+    areas = np.arange(100, 100 + height)[:, None] + np.arange(columns)
     whole = merge_small_patches(ids, steps, areas, 100 * least)
     margin = reach_px(100 * least, 100)
     for top, bottom in pairwise((0, 13, 27, height)):
         for left, right in pairwise((0, 19, 22, width)):
             rows = slice(max(0, top - margin), bottom + margin)
             cols = slice(max(0, left - margin), right + margin)
-            part = merge_small_patches(ids[rows, cols], steps[:, rows, cols], areas[rows], 100 * least)  # fmt: skip
+            own = np.broadcast_to(areas, ids.shape)[rows, cols]
+            part = merge_small_patches(ids[rows, cols], steps[:, rows, cols], own, 100 * least)
             inner = part[top - rows.start :][: bottom - top, left - cols.start :][:, : right - left]
             assert (inner == whole[top:bottom, left:right]).all()
 
@@ -80,7 +83,7 @@ def test_no_small_patch_remains_beside_a_larger_one(least: int) -> None:
     """On a map of land: large patches with small ones in them."""
     ids, steps = random_map(3, 60, 75, 15)
     ids = np.where(ids == 0, 1, np.where(ids > CLASSES, 2, ids))
-    cleaned = merge_small_patches(ids, steps, np.ones(60, np.int64), least)
+    cleaned = merge_small_patches(ids, steps, np.ones((60, 1), np.int64), least)
     assert (sizes(ids) < least).any()
     assert not (sizes(cleaned) < least).any()
 

@@ -64,8 +64,8 @@ def saved(frame: Any, folder: Path) -> Path:
 def moved(frame: Any) -> Any:
     """Places as a GPS gives them, in the same pixels."""
     shifts = np.random.default_rng(1).uniform(-0.3, 0.3, (2, len(frame))) * abs(GRID.a)
-    return frame.set_geometry(shapely.points(
-        frame.geometry.x + shifts[0], frame.geometry.y + shifts[1]), crs=frame.crs)  # fmt: skip
+    x, y = frame.geometry.x + shifts[0], frame.geometry.y + shifts[1]
+    return frame.set_geometry(shapely.points(x, y), crs=frame.crs)
 
 
 SIZES = [
