@@ -216,6 +216,57 @@ def test_the_mask_of_a_copy_in_strips_is_whole(
         assert MaskFlags.per_dataset not in file.mask_flag_enums[0]
 
 
+def _with_zeros(folder: Path, dtype: str) -> Path:
+    """A scene without a nodata value, with pixels that are 0 in all bands, and one that is 0 in one band."""
+    cube = (cube_of(4, 300, 50) % 90 + 10).astype(dtype)
+    cube[:, 40:290, :11] = 0
+    cube[2, 3, 5] = 0
+    return write_tif(folder / "a.tif", cube, band_tags=nm_tags(FOUR_NM))
+
+
+@pytest.mark.parametrize("ending", [".tif", ".vrt"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "uint32", "int64"])
+def test_a_copy_with_a_mask_is_read_as_its_scene_is(
+    tmp_path: Path, dtype: str, ending: str
+) -> None:
+    """The mask is for other programs: in hsi-geo it makes no larger type and no other stored values."""
+    path = _with_zeros(tmp_path, dtype)
+    scene, valid = open_scene(path), np.ones((300, 50), bool)
+    valid[40:290, :11] = False
+    first = convert(path, tmp_path / "b.tif")
+    again = convert(first.path, tmp_path / f"c{ending}")
+    for made in (first, again):
+        copy = open_scene(made.path)
+        assert copy.dtype == scene.dtype == dtype
+        assert copy.attrs.get("_FillValue") is scene.attrs.get("_FillValue") is None
+        np.testing.assert_array_equal(copy.values, scene.values)
+        np.testing.assert_array_equal(copy[1:2].values, scene[1:2].values)
+        np.testing.assert_array_equal(copy.hsi.read()[1], valid)
+        with rasterio.open(made.path) as file:
+            np.testing.assert_array_equal(file.dataset_mask() != 0, valid)
+
+
+def test_a_later_mask_of_a_copy_counts(tmp_path: Path) -> None:
+    made = convert(_with_zeros(tmp_path, "uint16"), tmp_path / "b.tif")
+    later = np.ones((300, 50), bool)
+    later[7:9, 20:31] = False
+    with rasterio.open(made.path, "r+") as file:
+        file.write_mask(later)
+    copy, later[40:290, :11] = open_scene(made.path), False
+    assert copy.dtype == np.uint16
+    np.testing.assert_array_equal(copy.hsi.read()[1], later)
+
+
+def test_gdal_reports_no_errors_of_a_copy_with_a_mask(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its threads took the tags of a mask for those of the strips that they compressed."""
+    path = _with_zeros(tmp_path, "uint16")
+    for _ in range(4):
+        convert(path, tmp_path / "b.tif", overwrite=True)
+    assert "ERROR" not in capfd.readouterr().err
+
+
 def test_a_copy_in_strips_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hsi_geo.io.scenes.copies.COPY_BYTES", 1)
     tags = nm_tags([450.0, 550.0, 650.0])

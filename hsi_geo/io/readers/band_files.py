@@ -336,6 +336,4 @@ def _stored(heads: Sequence[_Head]) -> _Stored:
     dtype, values = np.result_type(*dtypes), np.concatenate(nodata)
     if not any(head.mask is not None for head in heads):
         return _Stored(dtype, values, None)
-    # Bands without a mask have no masked pixels to fill.
-    filled = np.nan_to_num(values) if dtype.kind in "iu" else values
-    return _Stored(dtype, values, MaskFill(Mask(None, shared=False), filled, dtype))
+    return _Stored(dtype, values, MaskFill(Mask(None, shared=False), values, dtype))

@@ -17,6 +17,9 @@ from rasterio.windows import Window as GdalWindow
 
 from hsi_geo.arrays import BoolArray, Float64Array
 
+#: Key of the tag in rasters that `convert` writes: the scene that a raster was made from.
+SOURCE_TAG = "HSI_GEO_SOURCE"
+
 #: Mask flags of bands without a mask of their own.
 _NO_MASK = ({MaskFlags.all_valid}, {MaskFlags.nodata})
 
@@ -72,13 +75,19 @@ class MaskFill:
 
     Attributes:
         mask: The mask.
-        values: (C,) stored value of masked pixels in each band of the file.
+        values: (C,) stored value of masked pixels in each band of the file. NaN in integers stands for 0, which is no
+            declared nodata value.
         dtype: Type that can hold these values and those of the file.
     """
 
     mask: Mask
     values: Float64Array
     dtype: np.dtype[Any]
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether masked pixels are 0 in all bands, without a declared nodata value."""
+        return self.dtype.kind in "iu" and bool(np.isnan(self.values).all())
 
     def apply(
         self,
@@ -101,7 +110,8 @@ class MaskFill:
         masked = np.broadcast_to(~self.mask.valid(source, numbers, window), stored.shape)
         filled = stored.astype(self.dtype, copy=False)
         if masked.any():
-            fill = self.values[np.asarray(numbers) - 1].astype(self.dtype)
+            fill = self.values[np.asarray(numbers) - 1]
+            fill = (np.nan_to_num(fill) if self.dtype.kind in "iu" else fill).astype(self.dtype)
             filled = np.where(masked, fill[:, None, None], filled)
         return filled
 
@@ -167,15 +177,29 @@ def fits(values: Float64Array, dtype: np.dtype[Any]) -> BoolArray:
     return np.asarray(inside & (values == np.floor(values)))
 
 
-def fill_for(mask: Mask, nodata: Float64Array, dtype: np.dtype[Any]) -> MaskFill:
+def marks_zeros(source: rasterio.DatasetReader) -> bool:
+    """Whether the mask of a raster is one that `convert` wrote: its masked pixels are 0 in all bands.
+
+    Other programs need it. In hsi-geo 0 in all bands of integers means missing anyway, so the raster can have the
+    type and the values of its scene.
+    """
+    return source.count > 1 and SOURCE_TAG in source.tags() and find_mask(source) is not None
+
+
+def fill_for(
+    mask: Mask, nodata: Float64Array, dtype: np.dtype[Any], *, zeros: bool = False
+) -> MaskFill:
     """Choose the values of masked pixels: the declared nodata value, else one that no pixel can have.
 
     Args:
         mask: Mask of the raster.
         nodata: (C,) declared nodata values of all its bands, NaN where there is none.
         dtype: Type of its stored values.
+        zeros: Whether masked pixels of integers stay 0 if no band has a nodata value; see `marks_zeros`.
     """
     if dtype.kind not in "iu" or not np.isnan(nodata).any():
+        return MaskFill(mask, nodata, dtype)
+    if zeros and np.isnan(nodata).all():
         return MaskFill(mask, nodata, dtype)
     wider = np.dtype({1: "i2", 2: "i4", 4: "i8"}.get(dtype.itemsize, "f8"))
     free = np.nan if wider.kind == "f" else float(np.iinfo(dtype).min) - 1

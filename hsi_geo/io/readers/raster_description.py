@@ -23,7 +23,7 @@ from hsi_geo.io.readers.crs import parse_crs
 from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.gain_files import find_gains
 from hsi_geo.io.readers.header_lists import HeaderLists, plain_key
-from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask, fits
+from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask, fits, marks_zeros
 from hsi_geo.io.readers.pixel_files import raster_files
 from hsi_geo.io.readers.quality_layers import QualityLayer
 from hsi_geo.io.readers.raster_bands import find_raster_bands, whole_tags
@@ -77,7 +77,8 @@ def describe_raster(
     mask = find_mask(source, alpha)
     values = head.values
     dtype = np.result_type(*(source.dtypes[band] for band in kept))
-    fill = None if mask is None else fill_for(mask, values.nodata, dtype)
+    zeros = marks_zeros(source) and alpha is None
+    fill = None if mask is None else fill_for(mask, values.nodata, dtype, zeros=zeros)
     lines = block_lines(path) if source.driver == "VRT" and source.count > 1 else None
     pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill, raster_files(source, path))
     return SceneFile(

@@ -10,19 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-import rasterio.io
 import rasterio.windows
 import xarray as xr
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
-from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
+from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.read_back import checksum, require_written
 from hsi_geo.io.files.remote_files import gdal_name
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.gdal import GDAL_TYPES, open_raster, quiet_gdal
-from hsi_geo.io.readers.masks import fits
+from hsi_geo.io.readers.masks import SOURCE_TAG, fits, marks_zeros
 from hsi_geo.io.readers.raster_pixels import RasterPixels
 from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, by_band
 from hsi_geo.io.scenes.properties import bands_of, grid_of, name_of
@@ -33,9 +32,6 @@ STRIP_ROWS = 32
 
 #: Bytes of a scene that are copied at a time.
 COPY_BYTES = 128 << 20
-
-#: Key of the tag that names the scene a raster was made from.
-SOURCE_TAG = "HSI_GEO_SOURCE"
 
 
 def raster_of(file: SceneFile) -> str | None:
@@ -49,7 +45,9 @@ def raster_of(file: SceneFile) -> str | None:
         unpacking the whole file.
     """
     pixels = file.pixels
-    if not isinstance(pixels, RasterPixels) or pixels.fill is not None or file.packed:
+    if not isinstance(pixels, RasterPixels) or file.packed:
+        return None
+    if pixels.fill is not None and not pixels.fill.is_zero:
         return None
     if file.dtype.name not in GDAL_TYPES:
         return None
@@ -60,6 +58,8 @@ def raster_of(file: SceneFile) -> str | None:
 
 def virtual_raster(scene: xr.DataArray, raster: str, chosen: Sequence[int]) -> str:
     """The text of a VRT over the raster of a scene, with the scene's wavelengths, scale and grid.
+
+    It has the mask of a raster that is a copy by `write_copy`.
 
     Args:
         scene: (band, y, x) array from `open_scene`.
@@ -88,13 +88,25 @@ def virtual_raster(scene: xr.DataArray, raster: str, chosen: Sequence[int]) -> s
             ET.SubElement(element, "NoDataValue").text = repr(float(nodata[band]))
         ET.SubElement(element, "Offset").text = repr(float(offset[band]))
         ET.SubElement(element, "Scale").text = repr(float(scale[band]))
-        source = ET.SubElement(element, "SimpleSource")
-        ET.SubElement(source, "SourceFilename", relativeToVRT="0").text = path
-        ET.SubElement(source, "SourceBand").text = str(band + 1)
-        ET.SubElement(source, "SrcRect", size)
-        ET.SubElement(source, "DstRect", size)
+        _add_source(element, path, str(band + 1), size)
+    if len(chosen) > 1 and _has_mask_of_zeros(raster):
+        element = ET.SubElement(ET.SubElement(root, "MaskBand"), "VRTRasterBand", dataType="Byte")
+        _add_source(element, path, "mask,1", size)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _add_source(element: ET.Element, path: str, band: str, size: dict[str, str]) -> None:
+    source = ET.SubElement(element, "SimpleSource")
+    ET.SubElement(source, "SourceFilename", relativeToVRT="0").text = path
+    ET.SubElement(source, "SourceBand").text = band
+    ET.SubElement(source, "SrcRect", size)
+    ET.SubElement(source, "DstRect", size)
+
+
+def _has_mask_of_zeros(raster: str) -> bool:
+    with quiet_gdal(raster), open_raster(raster) as source:
+        return marks_zeros(source)
 
 
 def write_copy(
@@ -143,14 +155,11 @@ def write_copy(
     row_bytes = max(1, len(chosen) * grid.width * scene.dtype.itemsize)
     rows = max(1, COPY_BYTES // row_bytes // STRIP_ROWS) * STRIP_ROWS
     names, tags = _band_texts(scene)
-    written: list[tuple[Window, int]] = []
+    written, missing = list[tuple[Window, int]](), list[AnyArray]()
+    zero = _has_zeros_for_nodata(part, common)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with (
-            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-            rasterio.open(path, "w", **profile) as file,
-        ):
-            mask = _CopyMask(file) if _has_zeros_for_nodata(part, common) else None
+        with rasterio.open(path, "w", **profile) as file:
             file.update_tags(**{SOURCE_TAG: name_of(scene)})
             file.scales = tuple(by_band(scene, SCALE, 1.0)[list(chosen)])
             file.offsets = tuple(by_band(scene, OFFSET, 0.0)[list(chosen)])
@@ -162,10 +171,12 @@ def write_copy(
                 window = rasterio.windows.Window(0, row, grid.width, stored.shape[1])
                 file.write(stored, window=window)
                 written.append((Window(row, 0, stored.shape[1], grid.width), checksum(stored)))
-                if mask is not None:
-                    mask.write(stored.any(axis=0), written[-1][0])
+                if zero:
+                    missing.append(np.packbits(~stored.any(axis=0), axis=1))
                 report(min(row + rows, grid.height), grid.height)
-        require_written(path, written, "raster", [] if mask is None else mask.written)
+        windows = [window for window, _ in written]
+        masks = _write_mask(path, windows, missing) if any(map(np.any, missing)) else []
+        require_written(path, written, "raster", masks)
 
 
 def _has_zeros_for_nodata(scene: xr.DataArray, nodata: float | None) -> bool:
@@ -173,41 +184,32 @@ def _has_zeros_for_nodata(scene: xr.DataArray, nodata: float | None) -> bool:
     return nodata is None and scene.dtype.kind != "f" and len(scene) > 1
 
 
-class _CopyMask:
-    """The mask of a GeoTIFF, which is made with the first missing pixel.
+def _write_mask(
+    path: Path, windows: Sequence[Window], missing: Sequence[AnyArray]
+) -> list[tuple[Window, int]]:
+    """Write the mask of a GeoTIFF that is whole: GDAL's threads confuse it with the pixels that they still compress.
 
     Args:
-        file: The GeoTIFF, open for writing.
+        path: Path of the GeoTIFF.
+        windows: Windows that cover it, each once.
+        missing: Bits of the missing pixels of each window; each row begins with a byte of its own.
 
-    Attributes:
-        written: Each window of the mask, and the checksum of its values; empty without missing pixels.
+    Returns:
+        Each window, and the checksum of its mask.
     """
-
-    def __init__(self, file: rasterio.io.DatasetWriter) -> None:
-        self.written: list[tuple[Window, int]] = []
-        self._file = file
-        self._whole: list[Window] = []
-
-    def write(self, valid: BoolArray, window: Window) -> None:
-        """Write the mask of a window.
-
-        Args:
-            valid: (height, width) True where there is data.
-            window: The window, each at most once.
-        """
-        if not self.written and valid.all():
-            self._whole.append(window)
-            return
-        for earlier in self._whole:
-            self._write(np.ones(earlier.shape, bool), earlier)
-        self._whole.clear()
-        self._write(valid, window)
-
-    def _write(self, valid: BoolArray, window: Window) -> None:
-        pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-        values = np.where(valid, np.uint8(255), np.uint8(0))
-        self._file.write_mask(values, window=pixels)
-        self.written.append((window, checksum(values)))
+    written = []
+    # With its driver a file that a full disk cut short is an error of GDAL's, not a TypeError.
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(path, "r+", driver="GTiff") as file,
+    ):
+        for window, bits in zip(windows, missing, strict=True):
+            absent = np.unpackbits(bits, axis=1, count=window.width)
+            values = np.where(absent, np.uint8(0), np.uint8(255))
+            pixels = rasterio.windows.Window(window.col, window.row, window.width, window.height)
+            file.write_mask(values, window=pixels)
+            written.append((window, checksum(values)))
+    return written
 
 
 def _with_one_nodata(stored: AnyArray, nodata: Float64Array, common: float | None) -> AnyArray:

@@ -70,6 +70,16 @@ def copy(folder: Path) -> None:
     convert(scene, folder / "copy.tif", overwrite=True, reporter=SilentReporter())
 
 
+def masked_copy(folder: Path) -> None:
+    """Zeros in all bands give the copy a mask, which is written last."""
+    scene = folder.parent / "zeros.tif"
+    if not scene.exists():
+        cube = CUBE.copy()
+        cube[:, 5:80, np.arange(61) % 3 == 1] = 0
+        write_tif(scene, cube, band_tags=nm_tags(list(CENTRES)))
+    convert(scene, folder / "copy.tif", overwrite=True, reporter=SilentReporter())
+
+
 def labelled_scene(path: Path) -> None:
     truth = np.ones((90, 61), np.uint8)
     grid = Grid(90, 61, NORTH_UP, GRID.crs)
@@ -95,6 +105,7 @@ OUTPUTS: dict[str, tuple[Write, int, int]] = {
     "a map with confidence and probabilities": (map_with_all, 50, 230),
     "points": (one_file("p.gpkg", points), 10, 60),
     "a copy of a scene": (copy, 0, 44),
+    "a copy with a mask": (masked_copy, 0, 44),
     "a labelled scene": (one_file("s.tif", labelled_scene), 0, 44),
     "a model": (one_file("m.safetensors", model), 0, 14),
     "a report": (one_file("r.html", report), 0, 24),
@@ -196,6 +207,7 @@ def test_outputs_on_a_full_disk_are_whole_or_nothing(
 #: Outputs, largest limit, and step between limits, in bytes.
 LIMITS = [("a map", 90_000, 2999), ("points", 240_000, 9999), ("a model", 50_000, 4999)]
 LIMITS += [("a copy of a scene", 180_000, 9999), ("a labelled scene", 180_000, 9999)]
+LIMITS += [("a copy with a mask", 180_000, 2999)]
 
 
 @pytest.mark.parametrize(("name", "most", "step"), LIMITS)
