@@ -20,8 +20,8 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from .layers import Parameters, vector_layer, without_options
-from .products import product_of
+from .layers import Parameters, vector_layer
+from .products import product_of, without_options
 from .record import has_record, record_path
 from .styling import is_confidence_style
 

@@ -19,16 +19,13 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from .products import ShownProduct, product_of
+from .products import ShownProduct, foreign_product, product_of, without_options
 from .raster_overrides import crs_problem, require_nodata_of_file
 
 Parameters = dict[str, Any]
 
 #: Fields in which a sample of *Draw places to check a map* remembers how it was drawn.
 SAMPLE_FIELDS = ("stratum", "stratum_px")
-
-#: What QGIS appends to the source of a raster layer: options of its driver, and of its login.
-_SOURCE_OPTIONS = re.compile(r"\|(?:option|credential):.*$|\s+authcfg='\w*'$")
 
 
 def raster_path(
@@ -130,29 +127,39 @@ def layer_path(
     return path or without_options(layer.source())
 
 
-def without_options(source: str) -> str:
-    """The name that GDAL opens, of a raster layer's source.
-
-    Args:
-        source: Source of the layer: a path, a file in an archive, a part of a file; maybe with the options
-            that QGIS appends.
-
-    >>> without_options("/vsizip/a.zip/b.tif|option:NUM_THREADS=2")
-    '/vsizip/a.zip/b.tif'
-    """
-    return _SOURCE_OPTIONS.sub("", source)
-
-
-def shown_product(layer: QgsRasterLayer, context: QgsProcessingContext) -> ShownProduct | None:
+def shown_product(
+    layer: QgsRasterLayer,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback | None = None,
+) -> ShownProduct | None:
     """The product that a layer of *Open scene* shows; None for any other layer.
 
     Args:
         layer: The layer.
         context: As given to the algorithm.
+        feedback: Receives the warnings of `product_warnings`.
     """
     if context.project() is None or context.project().mapLayer(layer.id()) is None:
         layer.loadDefaultStyle()  # a file given by its path: the product is saved beside it
+    for warning in product_warnings(layer) if feedback is not None else ():
+        feedback.pushWarning(warning)
     return product_of(layer)
+
+
+def product_warnings(layer: QgsRasterLayer) -> list[str]:
+    """What a user of a scene's layer may not expect: sentences on the product that its style names.
+
+    Args:
+        layer: The layer, with its style.
+    """
+    other = foreign_product(layer)
+    if not other:
+        return []
+    pasted = (
+        f"layer '{layer.name()}' has the style of a layer that shows the product '{other}', but its own file is read, "
+        "which is another one; to read the product, choose it instead of the layer"
+    )
+    return [pasted]
 
 
 def is_link(name: str) -> bool:

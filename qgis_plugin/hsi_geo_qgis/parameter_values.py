@@ -274,7 +274,7 @@ class ParameterValues(CommonParameters):
         self.remembered = {}
         if self.parameterDefinition("FOLLOW_LINKS") is None:
             return
-        scenes = self._opened_scenes(parameters, context)
+        scenes = self._opened_scenes(parameters, context, feedback)
         common, others = common_options(scenes)
         given = self._chosen_options(parameters, context)
         for name, value in {**others, **common}.items():
@@ -293,7 +293,7 @@ class ParameterValues(CommonParameters):
         self.remembered = common
 
     def _opened_scenes(
-        self, parameters: Parameters, context: QgsProcessingContext
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> list[ShownProduct | None]:
         """The product of each scene; None for one that *Open scene* did not open."""
         defined = {one.name() for one in self.parameterDefinitions()}
@@ -307,7 +307,7 @@ class ParameterValues(CommonParameters):
         else:
             layers = []
         rasters = [one for one in layers if isinstance(one, QgsRasterLayer)]
-        return [*(shown_product(one, context) for one in rasters), *files]
+        return [*(shown_product(one, context, feedback) for one in rasters), *files]
 
     def _chosen_options(
         self, parameters: Parameters, context: QgsProcessingContext

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qgis.core import QgsMapLayer
+from qgis.core import QgsMapLayer, QgsObjectCustomProperties
+from qgis.PyQt.QtXml import QDomDocument
 
 from .command import Value
 
@@ -23,6 +25,9 @@ _NOT_CHOSEN: Mapping[str, tuple[Any, ...]] = {"mask": ("auto",)}
 
 #: Values with which *Open scene* shows what the algorithms that map need not follow.
 _NOT_KEPT: Mapping[str, tuple[Any, ...]] = {"mask": ("auto", "none")}
+
+#: What QGIS appends to the source of a raster layer: options of its driver, and of its login.
+_SOURCE_OPTIONS = re.compile(r"\|(?:option|credential):.*$|\s+authcfg='\w*'$")
 
 
 @dataclass(frozen=True)
@@ -60,20 +65,32 @@ def product_of(layer: QgsMapLayer) -> ShownProduct | None:
     """The product that a layer shows; None for a layer of its own file.
 
     The properties come along where a style is copied to another layer, and stay where the source of a layer is
-    changed. They hold only for the raster that they name, or for one of its name if that one was moved.
+    changed. They hold only for the raster that they name, or for one of its name if that one was moved, or where
+    the style (.qml) beside the raster names the same product. That style tells of copies of a folder, and of layers
+    that versions before 0.2.0 made, which do not name their raster.
 
     Args:
         layer: The layer.
     """
     path = str(layer.customProperty(PRODUCT_PROPERTY) or "")
     raster = str(layer.customProperty(RASTER_PROPERTY) or "")
-    if not path or not _is_raster(str(layer.source()), raster):
+    source = without_options(str(layer.source()))
+    if not path or not (_is_raster(source, raster) or _has_style_of(source, path)):
         return None
     try:
         options = json.loads(str(layer.customProperty(OPTIONS_PROPERTY) or "{}"))
     except ValueError:
         options = {}
     return ShownProduct(path, options if isinstance(options, dict) else {})
+
+
+def foreign_product(layer: QgsMapLayer) -> str:
+    """Path of the product that the style of a layer names, though the layer shows another file; empty if there is none.
+
+    Args:
+        layer: The layer.
+    """
+    return "" if product_of(layer) else str(layer.customProperty(PRODUCT_PROPERTY) or "")
 
 
 def common_options(
@@ -127,15 +144,49 @@ def is_chosen(name: str, value: Value) -> bool:
     return bool(value) and value not in _NOT_CHOSEN.get(name, ())
 
 
+def without_options(source: str) -> str:
+    """The name that GDAL opens, of a raster layer's source.
+
+    Args:
+        source: Source of the layer: a path, a file in an archive, a part of a file; maybe with the options
+            that QGIS appends.
+
+    >>> without_options("/vsizip/a.zip/b.tif|option:NUM_THREADS=2")
+    '/vsizip/a.zip/b.tif'
+    """
+    return _SOURCE_OPTIONS.sub("", source)
+
+
 def _is_raster(source: str, raster: str) -> bool:
     if not raster:
         return False
-    if source.startswith(f"{raster}|"):  # options of its driver
-        source = raster
     if _key(source) == _key(raster):
         return True
     is_moved = not os.path.exists(raster)
     return is_moved and os.path.basename(source) == os.path.basename(raster)
+
+
+def _has_style_of(source: str, product: str) -> bool:
+    """Whether the style beside a raster was made for it, and names a product."""
+    style = os.path.splitext(source)[0] + ".qml"
+    try:
+        with open(style, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return False
+    if PRODUCT_PROPERTY not in text:
+        return False
+    document, kept = QDomDocument(), QgsObjectCustomProperties()
+    document.setContent(text)
+    kept.readXml(document.documentElement())
+    raster = str(kept.value(RASTER_PROPERTY) or "")
+    # A style that was pasted, and saved beside another raster then, names a raster that is still there.
+    is_own = (
+        not os.path.exists(raster)
+        or _key(source) == _key(raster)
+        or os.path.basename(source) == os.path.basename(raster)
+    )
+    return is_own and str(kept.value(PRODUCT_PROPERTY) or "") == product
 
 
 def _absolute(value: Value) -> Value:

@@ -49,6 +49,57 @@ def product_of_layers(job: Job) -> Job:
     return {"rows": rows, "by_layer": by_layer, "paths": paths}
 
 
+def layers_of_other_days(job: Job) -> Job:
+    """Products of layers of old projects, of copied folders and renamed files; a run and the dock with the others."""
+    from hsi_geo_qgis.layers import product_warnings
+    from hsi_geo_qgis.products import (
+        OPTIONS_PROPERTY,
+        RASTER_PROPERTY,
+        ShownProduct,
+        product_of,
+        remember_product,
+    )
+
+    shown, other = Path(job["raster"]), Path(job["other"])
+    made = QgsRasterLayer(str(shown), "Szene")
+    remember_product(made, str(shown), ShownProduct(job["product"], job["options"]))
+    made.saveNamedStyle(str(shown.with_suffix(".qml")))
+    places = {
+        "old": shown,
+        "option": shown,
+        "copied": shown.parent / "copied" / shown.name,
+        "renamed": shown.parent / "renamed" / "new name.v2.tif",
+        "pasted": other,
+        "saved": shown.parent / "saved" / "own.tif",
+    }
+    for name in ("copied", "renamed", "saved"):
+        places[name].parent.mkdir()
+        shutil.copy(shown, places[name])
+        shutil.copy(shown.with_suffix(".qml"), places[name].with_suffix(".qml"))
+    layers = {}
+    for name, path in places.items():
+        source = f"{path}|option:NUM_THREADS=2" if name == "option" else str(path)
+        layers[name] = QgsRasterLayer(source, name)
+        paste(made, layers[name])
+    for name in ("old", "option", "pasted"):  # projects of before have neither
+        layers[name].removeCustomProperty(RASTER_PROPERTY)
+        layers[name].removeCustomProperty(OPTIONS_PROPERTY)
+    # The style of a renamed raster was written before, for a raster that is gone.
+    gone = str(shown.parent / "gone.tif")
+    layers["renamed"].setCustomProperty(RASTER_PROPERTY, gone)
+    layers["renamed"].saveNamedStyle(str(places["renamed"].with_suffix(".qml")))
+    QgsProject.instance().addMapLayers(list(layers.values()))
+    runs = {
+        name: run("classify", {**job["parameters"], "INPUT": layer.id()})
+        for name, layer in layers.items()
+        if name in job["runs"]
+    }
+    found = {name: product_of(layer) for name, layer in layers.items()}
+    paths = {name: None if one is None else one.path for name, one in found.items()}
+    warned = [name for name, layer in layers.items() if product_warnings(layer)]
+    return {"paths": paths, "warned": warned, "runs": runs}
+
+
 def paste(source: Any, target: Any) -> None:
     """Copy all of a style, as QGIS's menu does."""
     document = QDomDocument()

@@ -69,6 +69,29 @@ def test_a_product_belongs_to_the_raster_that_shows_it(
     assert found["paths"] == {"pasted": None, "source": None, "moved": str(product)}
 
 
+def test_layers_of_old_projects_copied_folders_and_renamed_files_keep_their_product(
+    case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    """A style that was pasted brings none, also if it was saved beside its new raster; this is said."""
+    raster, other, product = (tmp_path / name for name in ("view.tif", "other.tif", "p.he5"))
+    for path in (raster, other):
+        shutil.copy(job["parameters"]["INPUT"], path)
+    product.touch()
+    found = case(
+        "layers_of_other_days", python=fake.python, raster=str(raster), other=str(other),
+        product=str(product), options=OPTIONS, runs=["old", "pasted"],
+        parameters={**job["parameters"], "LABELS": job["labels"]},
+    )  # fmt: skip
+    own = dict.fromkeys(("old", "option", "copied", "renamed"), str(product))
+    assert found["paths"] == {**own, "pasted": None, "saved": None}
+    assert found["warned"] == ["pasted", "saved"]
+    calls = (fake.folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(call)[-1] for call in calls] == [str(product), str(other)]
+    said = f"has the style of a layer that shows the product '{product}'"
+    assert said not in found["runs"]["old"]["log"]
+    assert f"layer 'pasted' {said}, but its own file is read" in found["runs"]["pasted"]["log"]
+
+
 def test_a_map_with_the_style_of_the_preview_stays(
     case: Case, job: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from ..command import Value
-from ..layers import layer_path, shown_product
+from ..layers import layer_path, product_warnings, shown_product
 from .finish import may_stop
 from .panels import set_layer
 from .product import show_product
@@ -109,6 +109,8 @@ class SceneChooser:
             return
         self.dock.product = ""
         self.open(path, layer.name())
+        for warning in product_warnings(layer):
+            self.dock.notice.say("warning", sentence(warning))
 
     def _hear(self, layer: QgsMapLayer | None) -> None:
         """Follow the CRS of a layer, and no longer that of the one before."""
