@@ -112,7 +112,9 @@ class HsiGeoAlgorithm(ParameterValues):
         self.summary: RunSummary | None = None
         self.labels = []
         self.names = {}
-        self.zone_names = form_names(vector_layer(parameters, "ZONES", context))
+        zones = vector_layer(parameters, "ZONES", context)
+        field = "" if zones is None else self.parameterAsString(parameters, "ZONE_FIELD", context)
+        self.zone_names = form_names(zones, field, feedback)
         self.remember_opening(parameters, context, feedback)
         self.scene_name = self._scene_name(parameters, context)
         name = self._labels_name()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qgis.core import (
@@ -17,7 +17,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from .class_field import MAX_CLASSES, TRANSLATING_WIDGETS, is_plain, shown_names
+from .class_field import MAX_CLASSES, TRANSLATING_WIDGETS, is_plain, own_name, shown_names
 from .class_names import class_name, distinct_names, is_only_value
 from .layers import temporary_file
 
@@ -95,36 +95,53 @@ def value_names(
     return names if any(value != name for value, name in names.items()) else {}
 
 
-def form_names(layer: QgsVectorLayer | None) -> dict[str, dict[str, str]]:
-    """Texts that a layer's form shows for values, by field; call on the main thread.
+def form_names(
+    layer: QgsVectorLayer | None, field: str = "", feedback: QgsProcessingFeedback | None = None
+) -> dict[str, dict[str, str]]:
+    """Texts that a layer's form shows for zones, by field; call on the main thread.
 
     Args:
         layer: A vector layer, or None.
+        field: Field with the name of the zone; empty for any.
+        feedback: Receives a warning of zones that have one text.
 
     Returns:
-        Text by value as text, by field; only fields whose form shows texts, such as those of a value map.
+        Text by value as text, by field; only fields whose form shows texts, such as those of a value map. The texts of
+        a field differ.
     """
     found: dict[str, dict[str, str]] = {}
     if layer is None:
         return found
-    for index, field in enumerate(layer.fields()):
-        if layer.editorWidgetSetup(index).type() in TRANSLATING_WIDGETS and is_plain(field):
-            values = [value for value in layer.uniqueValues(index) if _is_class(value)]
-            if 0 < len(values) <= MAX_CLASSES:
-                found[field.name()] = shown_names(layer, field.name(), values)
+    chosen = own_name(layer.fields(), field)
+    for index, one in enumerate(layer.fields()):
+        is_named = layer.editorWidgetSetup(index).type() in TRANSLATING_WIDGETS and is_plain(one)
+        if not is_named or chosen not in ("", one.name()):
+            continue
+        values = [value for value in layer.uniqueValues(index) if _is_class(value)]
+        if 0 < len(values) <= MAX_CLASSES:
+            shown = shown_names(layer, one.name(), values)
+            possible = {
+                value: [shown[value]] if value in shown else []
+                for value in sorted(map(class_name, values))
+            }
+            found[one.name()] = _distinct(possible, layer.name(), feedback, ("zone", "zones"))
     return found
 
 
 def _distinct(
-    possible: dict[str, list[str]], title: str, feedback: QgsProcessingFeedback | None
+    possible: Mapping[str, Sequence[str]],
+    title: str,
+    feedback: QgsProcessingFeedback | None,
+    kind: tuple[str, str] = ("class", "classes"),
 ) -> dict[str, str]:
     names, doubled = distinct_names(possible)
+    one, several = kind
     for name, values in doubled.items():
         if feedback is not None:
             instead = ", ".join(f"'{names[value]}'" for value in values)
             feedback.pushWarning(
-                f"several classes of layer '{title}' are labelled '{name}': they are named {instead} instead; "
-                "to make them one class, give them one value"
+                f"several {several} of layer '{title}' are labelled '{name}': they are named {instead} instead; "
+                f"to make them one {one}, give them one value"
             )
     return names
 

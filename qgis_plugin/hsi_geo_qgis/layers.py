@@ -141,8 +141,9 @@ def shown_product(
     """
     if context.project() is None or context.project().mapLayer(layer.id()) is None:
         layer.loadDefaultStyle()  # a file given by its path: the product is saved beside it
-    for warning in product_warnings(layer) if feedback is not None else ():
-        feedback.pushWarning(warning)
+    if feedback is not None:
+        for warning in product_warnings(layer):
+            feedback.pushWarning(warning)
     return product_of(layer)
 
 

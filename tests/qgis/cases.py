@@ -72,7 +72,12 @@ from shot_cases import (
     live_overwrite,
     live_saved_shots,
 )
-from style_cases import doubled_labels, mapped_parents_and_zones, names_by_locale
+from style_cases import (
+    doubled_labels,
+    mapped_parents_and_zones,
+    names_by_locale,
+    zones_of_one_text,
+)
 
 
 def cancelled(job: Job) -> Job:
@@ -306,6 +311,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         names_by_locale,
         doubled_labels,
         mapped_parents_and_zones,
+        zones_of_one_text,
         open_scene,
         settings_page,
         set_up,

@@ -87,6 +87,27 @@ def doubled_labels(job: Job) -> Job:
     return {"names": names, "log": feedback.textLog()}
 
 
+def zones_of_one_text(job: Job) -> Job:
+    """Texts of zones, some of which the form shows alike, for each chosen field; what is said."""
+    from hsi_geo_qgis.class_styles import form_names
+
+    layer = QgsVectorLayer("Polygon?field=gem:integer&field=kreis:string", "Gemeinden", "memory")
+    rows = []
+    for values in job["values"]:
+        row = QgsFeature(layer.fields())
+        row.setAttributes(values)
+        rows.append(row)
+    layer.dataProvider().addFeatures(rows)
+    for index, texts in enumerate(job["texts"]):
+        config = {"map": [{text: value} for value, text in texts]}
+        layer.setEditorWidgetSetup(index, QgsEditorWidgetSetup("ValueMap", config))
+    found: Job = {}
+    for field in job["fields"]:
+        feedback = QgsProcessingFeedback()
+        found[field] = {"names": form_names(layer, field, feedback), "log": feedback.textLog()}
+    return found
+
+
 def mapped_parents_and_zones(job: Job) -> Job:
     """Classify with parents and zones whose form shows a text for each number."""
     labels = vector(job["labels"])

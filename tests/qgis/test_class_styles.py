@@ -71,3 +71,25 @@ def test_forms_name_parents_and_zones(
         ("asphalt", "Land"), ("meadow", "Land"), ("water", "See")
     }  # fmt: skip
     assert list(fake.given("zones")[field]) == ["Bdorf", "Adorf"]
+
+
+def test_zones_of_one_text_stay_apart_and_this_is_said(case: Case) -> None:
+    """A field that is not chosen is not read."""
+    texts = [
+        [("1", "Adorf"), ("2", "Neustadt"), ("3", "Neustadt")],
+        [("a", "Nord"), ("b", "Nord")],
+    ]
+    found = case(
+        "zones_of_one_text", values=[[1, "a"], [2, "b"], [3, "a"], [2, "a"], [7, "b"]], texts=texts,
+        fields=["GEM", "kreis", ""],
+    )  # fmt: skip
+    communes = {"1": "Adorf", "2": "2", "3": "3", "7": "7"}
+    districts = {"a": "a", "b": "b"}
+    assert found["GEM"]["names"] == {"gem": communes}
+    assert found["kreis"]["names"] == {"kreis": districts}
+    assert found[""]["names"] == {"gem": communes, "kreis": districts}
+    said = (
+        "several zones of layer 'Gemeinden' are labelled 'Neustadt': they are named '2', '3' instead; to make them "
+        "one zone, give them one value"
+    )
+    assert [said in found[field]["log"] for field in ("GEM", "kreis", "")] == [True, False, True]
