@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qgis.core import (
@@ -49,7 +49,7 @@ class LabelLayer:
         parameter: Name of the parameter that selects features of the layer; empty for a further layer.
         path: Path of a raster, or of a spectral library; empty for a vector layer.
         parent: Field with the parent of the class; empty for classes of one level.
-        parent_names: Name by value of that field, where the layer shows names.
+        parent_names: Name by value of that field, where this layer or another one of the run shows names.
     """
 
     name: str
@@ -123,7 +123,7 @@ def find_labels(
         found.append(
             LabelLayer(
                 title, layer_id, field, styles, parameter=name, parent=parent,
-                parent_names=value_names(layer, parent),
+                parent_names=value_names(layer, parent, feedback),
             )
         )  # fmt: skip
         if not given and field:
@@ -148,7 +148,23 @@ def find_labels(
         library = str(algorithm.parameterAsFile(parameters, LIBRARY, context))
         own = str(algorithm.parameterAsString(parameters, "LIBRARY_FIELD", context) or "").strip()
         found.append(LabelLayer(scene_title(library), "", own, {}, path=library))
-    return found
+    return _with_parent_names(found)
+
+
+def _with_parent_names(labels: Sequence[LabelLayer]) -> list[LabelLayer]:
+    """Layers whose parents have names that only another layer shows: a value is one parent in all of them."""
+    shared: dict[str, str] = {}
+    for one in labels:
+        for value, name in (one.parent_names or {}).items():
+            if name != value:
+                shared.setdefault(value, name)
+    named = []
+    for one in labels:
+        own = {value: name for value, name in (one.parent_names or {}).items() if name != value}
+        # Two parents of one layer do not become one by the name of another layer.
+        others = {value: name for value, name in shared.items() if name not in own.values()}
+        named.append(replace(one, parent_names={**others, **own}) if one.parent else one)
+    return named
 
 
 def _further_layer(
@@ -176,7 +192,7 @@ def _further_layer(
     own = chosen_field(layer, field if has_field else "")
     has_parent = bool(parent) and layer.fields().lookupField(parent) >= 0
     upper = own_name(layer.fields(), parent) if has_parent else ""
-    styles, names = class_styles(layer, own, feedback), value_names(layer, upper)
+    styles, names = class_styles(layer, own, feedback), value_names(layer, upper, feedback)
     return LabelLayer(layer.name(), layer.id(), own, styles, parent=upper, parent_names=names)
 
 

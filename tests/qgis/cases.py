@@ -76,6 +76,7 @@ from style_cases import (
     doubled_labels,
     mapped_parents_and_zones,
     names_by_locale,
+    parents_of_layers,
     zones_of_one_text,
 )
 
@@ -311,6 +312,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         names_by_locale,
         doubled_labels,
         mapped_parents_and_zones,
+        parents_of_layers,
         zones_of_one_text,
         open_scene,
         settings_page,

@@ -108,6 +108,21 @@ def zones_of_one_text(job: Job) -> Job:
     return found
 
 
+def parents_of_layers(job: Job) -> Job:
+    """Classify with labels in several layers, whose forms show texts for the parents, or none."""
+    ids = []
+    for path, texts in job["layers"]:
+        layer = QgsVectorLayer(path, f"Punkte {len(ids)}")
+        config = {"map": [{text: value} for value, text in texts]}
+        index = layer.fields().lookupField("up")
+        if texts:
+            layer.setEditorWidgetSetup(index, QgsEditorWidgetSetup("ValueMap", config))
+        QgsProject.instance().addMapLayer(layer)
+        ids.append(layer.id())
+    given = {"LABELS": ids[0], "MORE_LABELS": ids[1:], "PARENT_FIELD": "up"}
+    return run("classify", {**job["parameters"], **given})
+
+
 def mapped_parents_and_zones(job: Job) -> Job:
     """Classify with parents and zones whose form shows a text for each number."""
     labels = vector(job["labels"])

@@ -93,3 +93,41 @@ def test_zones_of_one_text_stay_apart_and_this_is_said(case: Case) -> None:
         "one zone, give them one value"
     )
     assert [said in found[field]["log"] for field in ("GEM", "kreis", "")] == [True, False, True]
+
+
+WOODY = [["1", "Land"], ["2", "See"]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (WOODY, [], [{"Land", "See"}, {"Land", "See"}]),
+        (WOODY, None, [{"Land", "See"}, set()]),
+        ([], WOODY, [{"Land", "See"}, {"Land", "See"}]),
+        (WOODY, [["1", "Boden"]], [{"Land", "See"}, {"Boden", "See"}]),
+        (WOODY, [["1", "See"], ["2", "Land"]], [{"Land", "See"}, {"Land", "See"}]),
+        (WOODY, [["1", "See"]], [{"Land", "See"}, {"See", "2"}]),
+        ([["1", "Land"], ["2", "Land"]], [], [{"1", "2"}, {"1", "2"}]),
+    ],
+    ids=["first", "no-field", "further", "both", "other-codes", "taken", "doubled"],
+)
+def test_parents_have_one_name_in_all_layers(
+    first: list[list[str]], second: list[list[str]] | None, expected: list[set[str]],
+    case: Case, fake: Any, job: dict[str, Any], tmp_path: Path,
+) -> None:  # fmt: skip
+    shots = gpd.read_file(job["labels"])
+    shots["up"] = [1 + (name == "water") for name in shots["class"]]
+    paths = [str(tmp_path / f"{name}.gpkg") for name in ("a", "b")]
+    for number, path in enumerate(paths):
+        part = shots[shots.groupby("class").cumcount() % 2 == number]
+        has_parents = number == 0 or second is not None
+        (part if has_parents else part.drop(columns="up")).to_file(path)
+    found = case(
+        "parents_of_layers", python=fake.python, parameters=job["parameters"],
+        layers=[[paths[0], first], [paths[1], second or []]],
+    )  # fmt: skip
+    assert found["ok"], found
+    sent = [fake.given(name) for name in ("shots", "shots2")]
+    assert [set(map(str, one.get("up", []))) for one in sent] == expected
+    is_doubled = len(expected[0] & {"1", "2"}) == 2
+    assert ("several classes of layer 'Punkte 0' are labelled 'Land'" in found["log"]) is is_doubled
