@@ -43,6 +43,13 @@ BANDS = {"all bands": "all", SHOWN_BANDS: "shown"}
 #: Endings of files that QGIS and GDAL write beside a raster that they show.
 _WRITTEN_BESIDE = (".aux.xml", ".qml", ".qmd")
 
+#: Names of files that no product has: projects, layers of labels, pages, models, and maps as hsi-geo names them. EnMAP has
+#: ``_CLASSES``.
+_NO_PRODUCT = re.compile(
+    r"\.(?:gpkg|qgz|qgs|fgb|shp|shx|dbf|cpg|sbn|sbx|qix|html|safetensors)(?:-wal|-shm|-journal|~)?$"
+    r"|_(?:classes|confidence|probabilities|parents)\.[a-z.]+$"
+)
+
 #: Names of masks, and of the gains of AVIRIS, which lie beside a product.
 _BESIDE = re.compile(r"mask|\.gain$", re.IGNORECASE)
 
@@ -217,9 +224,13 @@ def _files_of_product(product: str) -> list[str]:
 
 
 def _names_in(folder: str) -> list[str]:
-    """Names of the files in a folder, without what QGIS and GDAL write beside what they show."""
+    """Names of the files in a folder, without what users, QGIS and GDAL write beside what they show."""
     try:
-        return sorted(name for name in os.listdir(folder) if not name.endswith(_WRITTEN_BESIDE))
+        return sorted(
+            name
+            for name in os.listdir(folder)
+            if not name.endswith(_WRITTEN_BESIDE) and not _NO_PRODUCT.search(name)
+        )
     except OSError:
         return []
 

@@ -110,7 +110,7 @@ def zones_of_one_text(job: Job) -> Job:
 
 def parents_of_layers(job: Job) -> Job:
     """Classify with labels in several layers, whose forms show texts for the parents, or none."""
-    ids = []
+    ids: list[str] = []
     for path, texts in job["layers"]:
         layer = QgsVectorLayer(path, f"Punkte {len(ids)}")
         config = {"map": [{text: value} for value, text in texts]}

@@ -104,20 +104,40 @@ def test_a_map_with_the_style_of_the_preview_stays(
 
 
 def test_a_copy_is_made_anew_if_a_file_has_changed(case: Case, tmp_path: Path) -> None:
+    """Labels, projects and maps beside it are no part of it, nor are the files of a database that is open."""
     names = ("flight.hdr", "flight.bsq", "flight_mask.tif", "wl.csv", "clouds.gpkg", "dem.tif")
-    for name in (*names, "map.tif", "flight.bsq.aux.xml"):
+    others = (
+        "map.tif", "flight.bsq.aux.xml", "flight.gpkg", "flight.gpkg-wal", "flight.qgz", "flight.qgs~",
+        "flight.shp", "flight.dbf", "flight.html", "flight_mask_classes.tif", "my_mask_classes.json",
+    )  # fmt: skip
+    for name in (*names, *others):
         (tmp_path / name).write_text("")
     options = {
         "wavelengths": str(tmp_path / "wl.csv"), "mask": str(tmp_path / "clouds.gpkg"),
         "dem": str(tmp_path / "dem.tif"), "grid": "UTM",
     }  # fmt: skip
-    changes = [str(tmp_path / name) for name in (*names, "map.tif", "flight.bsq.aux.xml")]
+    changes = [str(tmp_path / name) for name in (*names, *others)]
     found = case(
         "cached_names", product=str(tmp_path / "flight.hdr"), options=options, changes=changes,
         profile=tmp_path,
     )["names"]  # fmt: skip
     assert len(set(found[: len(names) + 1])) == len(names) + 1, found
     assert set(found[len(names) :]) == {found[-1]}  # these are no part of the product
+
+
+def test_a_copy_of_a_folder_is_made_anew_if_a_file_of_its_product_has_changed(
+    case: Case, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ENMAP01"
+    folder.mkdir()
+    names = ("E-METADATA.XML", "E-QL_QUALITY_CLASSES.TIF", "E-SPECTRAL_IMAGE.TIF")
+    changes = [str(folder / name) for name in (*names, "own_classes.tif", "labels.gpkg")]
+    found = case(
+        "cached_names", product=str(folder), options={"wavelengths": ""}, changes=changes,
+        profile=tmp_path,
+    )["names"]  # fmt: skip
+    assert len(set(found)) == len(names) + 1, found
+    assert set(found[len(names) :]) == {found[-1]}
 
 
 def test_the_style_of_a_confidence_goes_with_it(
