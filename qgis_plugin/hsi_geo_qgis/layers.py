@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import Any
 
 from qgis.core import (
@@ -19,7 +20,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from .products import ShownProduct, foreign_product, product_of, without_options
+from .products import ShownProduct, foreign_product, gone_options, product_of, without_options
 from .raster_overrides import crs_problem, require_nodata_of_file
 
 Parameters = dict[str, Any]
@@ -132,7 +133,7 @@ def shown_product(
     context: QgsProcessingContext,
     feedback: QgsProcessingFeedback | None = None,
 ) -> ShownProduct | None:
-    """The product that a layer of *Open scene* shows; None for any other layer.
+    """The product that a layer of *Open scene* shows, without options whose file is gone; None for any other layer.
 
     Args:
         layer: The layer.
@@ -144,7 +145,13 @@ def shown_product(
     if feedback is not None:
         for warning in product_warnings(layer):
             feedback.pushWarning(warning)
-    return product_of(layer)
+    product = product_of(layer)
+    if product is None:
+        return None
+    gone = gone_options(product.options)
+    return replace(
+        product, options={name: one for name, one in product.options.items() if name not in gone}
+    )
 
 
 def product_warnings(layer: QgsRasterLayer) -> list[str]:
@@ -153,14 +160,18 @@ def product_warnings(layer: QgsRasterLayer) -> list[str]:
     Args:
         layer: The layer, with its style.
     """
-    other = foreign_product(layer)
-    if not other:
-        return []
-    pasted = (
-        f"layer '{layer.name()}' has the style of a layer that shows the product '{other}', but its own file is read, "
-        "which is another one; to read the product, choose it instead of the layer"
-    )
-    return [pasted]
+    found, product, other = [], product_of(layer), foreign_product(layer)
+    if other:
+        found.append(
+            f"layer '{layer.name()}' has the style of a layer that shows the product '{other}', but its own file is "
+            "read, which is another one; to read the product, choose it instead of the layer"
+        )
+    for path in gone_options({} if product is None else product.options).values():
+        found.append(
+            f"layer '{layer.name()}' was opened with '{path}', which does not exist any more; the product is read "
+            "without it, unless you choose another one"
+        )
+    return found
 
 
 def is_link(name: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import os
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,6 +93,25 @@ def foreign_product(layer: QgsMapLayer) -> str:
         layer: The layer.
     """
     return "" if product_of(layer) else str(layer.customProperty(PRODUCT_PROPERTY) or "")
+
+
+def gone_options(options: Mapping[str, Value]) -> dict[str, Value]:
+    """Options whose value is the path of a file that does not exist any more.
+
+    Args:
+        options: Options that a product was opened with, as a layer remembers them: paths have their folder.
+
+    >>> gone_options({"mask": "/nowhere/mask.tif", "dem": "/vsizip/a.zip/b.tif", "grid": "UTM"})
+    {'mask': '/nowhere/mask.tif'}
+    """
+    return {
+        name: value
+        for name, value in options.items()
+        if isinstance(value, str)
+        and (posixpath.isabs(value) or ntpath.isabs(value))
+        and not value.startswith("/vsi")
+        and not os.path.exists(value)
+    }
 
 
 def common_options(

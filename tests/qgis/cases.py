@@ -40,6 +40,7 @@ from merge_cases import live_coded_layers, live_pasted_style, live_restyled, liv
 from product_layer_cases import (
     cached_names,
     file_names,
+    gone_files,
     layers_of_other_days,
     live_crs_corrected,
     live_small_copy,
@@ -292,6 +293,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         checked,
         loaded,
         dialog,
+        gone_files,
         layers_of_other_days,
         layers_of_project,
         several_labels,

@@ -100,6 +100,18 @@ def layers_of_other_days(job: Job) -> Job:
     return {"paths": paths, "warned": warned, "runs": runs}
 
 
+def gone_files(job: Job) -> Job:
+    """Run with a layer of a product some of whose files are gone."""
+    from hsi_geo_qgis.products import ShownProduct, remember_product
+
+    layer = QgsRasterLayer(job["raster"], "Szene")
+    QgsProject.instance().addMapLayer(layer)
+    remember_product(layer, job["raster"], ShownProduct(job["product"], job["options"]))
+    for path in job["removed"]:
+        Path(path).unlink()
+    return run("classify", {**job["parameters"], "INPUT": layer.id()})
+
+
 def paste(source: Any, target: Any) -> None:
     """Copy all of a style, as QGIS's menu does."""
     document = QDomDocument()

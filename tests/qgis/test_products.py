@@ -92,6 +92,31 @@ def test_layers_of_old_projects_copied_folders_and_renamed_files_keep_their_prod
     assert f"layer 'pasted' {said}, but its own file is read" in found["runs"]["pasted"]["log"]
 
 
+def test_files_that_are_gone_are_left_out_with_a_warning(
+    case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    """A run does not fail by a file that nobody chose in its dialog."""
+    raster, product, mask, waves = (
+        tmp_path / name for name in ("view.tif", "p.he5", "mask.tif", "waves.csv")
+    )
+    shutil.copy(job["parameters"]["INPUT"], raster)
+    for path in (product, mask, waves):
+        path.touch()
+    options = {"mask": str(mask), "wavelengths": str(waves), "grid": "EPSG:32612"}
+    found = case(
+        "gone_files", python=fake.python, raster=str(raster), product=str(product),
+        options=options, removed=[str(mask)],
+        parameters={**job["parameters"], "LABELS": job["labels"]},
+    )  # fmt: skip
+    assert found["ok"], found
+    given = dict(itertools.pairwise(fake.arguments))
+    assert (given["--wavelengths"], given["--grid"]) == (str(waves), "EPSG:32612")
+    assert given.get("--mask", "auto") == "auto"
+    assert fake.arguments[-1] == str(product)
+    assert f"was opened with '{mask}', which does not exist any more" in found["log"]
+    assert found["log"].count(str(mask)) == 1
+
+
 def test_a_map_with_the_style_of_the_preview_stays(
     case: Case, job: dict[str, Any], tmp_path: Path
 ) -> None:
