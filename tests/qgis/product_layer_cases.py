@@ -15,6 +15,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsReadWriteContext,
 )
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtXml import QDomDocument
 from running import Job, run
 
@@ -137,6 +138,19 @@ def preview_style(job: Job) -> Job:
     remove_previews()
     names += [layer.name() for layer in project.mapLayers().values()]
     return {"names": names}
+
+
+def preview_accuracy(job: Job) -> Job:
+    """What a user reads of the accuracies of previews."""
+    from hsi_geo_qgis.live.preview_panel import PreviewPanel
+    from qgis.PyQt.QtGui import QTextDocument
+
+    panel, document, read = PreviewPanel(), QTextDocument(), []
+    for accuracy in job["accuracies"]:
+        panel.show_preview({"accuracy": accuracy}, False)
+        document.setHtml(panel.accuracy.text())
+        read.append(document.toPlainText().split("\n"))
+    return {"read": read, "is_html": panel.accuracy.textFormat() == Qt.TextFormat.RichText}
 
 
 def cached_names(job: Job) -> Job:

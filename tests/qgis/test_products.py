@@ -128,6 +128,20 @@ def test_a_map_with_the_style_of_the_preview_stays(
     assert found["names"] == ["Preview (not the finished map)", "Karte", "Karte"]
 
 
+def test_names_of_classes_in_the_accuracy_of_a_preview_are_no_tags(live: Case) -> None:
+    caution = "nothing is known of <5 m trees & <b>x</b>"
+    given = [
+        {"oa": 0.875, "interval95": [0.75, 0.9], "caution": caution},
+        {"oa": None, "method": "class <i>a</i> has one shot", "caution": ""},
+    ]
+    found = live("preview_accuracy", accuracies=given)
+    assert found["read"] == [
+        ["Estimated accuracy: 88 % (95 % interval 75-90 %)", caution],
+        ["Accuracy: class <i>a</i> has one shot"],
+    ]
+    assert found["is_html"]
+
+
 def test_a_copy_is_made_anew_if_a_file_has_changed(case: Case, tmp_path: Path) -> None:
     """Labels, projects and maps beside it are no part of it, nor are the files of a database that is open."""
     names = ("flight.hdr", "flight.bsq", "flight_mask.tif", "wl.csv", "clouds.gpkg", "dem.tif")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,6 +56,7 @@ class PreviewPanel(QWidget):
         row.addWidget(self.slider, 1)
         row.addWidget(self.percent)
         self.accuracy = wrapped("")
+        self.accuracy.setTextFormat(Qt.TextFormat.RichText)
         self.wrong_title = QLabel("")
         self.wrong = QListWidget()
         self.wrong.setFixedHeight(76)
@@ -90,8 +92,9 @@ class PreviewPanel(QWidget):
         self.about.setText(preview_text(preview, is_part))
         accuracy = preview.get("accuracy") or {}
         estimate = accuracy_text(accuracy)
-        reason = str(accuracy.get("method") or "not estimated")
-        caution = str(accuracy.get("caution") or "")
+        # Names of classes may look like tags.
+        reason = html.escape(str(accuracy.get("method") or "not estimated"), quote=False)
+        caution = html.escape(str(accuracy.get("caution") or ""), quote=False)
         text = f"Estimated accuracy: <b>{estimate}</b>" if estimate else f"Accuracy: {reason}"
         self.accuracy.setText(f"{text}<br><small>{caution}</small>" if caution else text)
 
