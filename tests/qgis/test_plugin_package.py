@@ -52,7 +52,7 @@ def qt6(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A QGIS of Qt 6, as far as importing goes; what was imported with it goes with it."""
     names = [
         "qgis", "qgis.core", "qgis.gui", "qgis.PyQt", "qgis.PyQt.QtCore", "qgis.PyQt.QtGui",
-        "qgis.PyQt.QtWidgets", "qgis.utils", "processing", "processing.gui",
+        "qgis.PyQt.QtWidgets", "qgis.PyQt.QtXml", "qgis.utils", "processing", "processing.gui",
         "processing.gui.wrappers",
     ]  # fmt: skip
     for name in names:
