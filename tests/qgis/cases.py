@@ -36,7 +36,14 @@ from live_cases import (
     live_suggestions,
     live_updates,
 )
-from merge_cases import live_coded_layers, live_pasted_style, live_restyled, live_shown_names
+from merge_cases import (
+    live_any_changes,
+    live_coded_layers,
+    live_pasted_style,
+    live_restyled,
+    live_shown_names,
+    live_swapped_labels,
+)
 from product_layer_cases import (
     cached_names,
     file_names,
@@ -323,10 +330,12 @@ CASES: dict[str, Callable[[Job], Job]] = {
         set_up,
         set_up_dialog,
         menu,
+        live_any_changes,
         live_coded_layers,
         live_pasted_style,
         live_restyled,
         live_shown_names,
+        live_swapped_labels,
         live_crs,
         live_crs_corrected,
         live_defaults,

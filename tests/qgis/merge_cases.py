@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from live_person import Job, Person, pause
@@ -10,6 +11,7 @@ from qgis.core import (
     QgsEditorWidgetSetup,
     QgsFeature,
     QgsGeometry,
+    QgsProject,
     QgsReadWriteContext,
     QgsRendererCategory,
     QgsSymbol,
@@ -166,3 +168,138 @@ def live_shown_names(job: Job) -> Job:
     dock.tell_problem("class <b> has a < sign")
     found["format"] = int(dock.notice.text.textFormat())
     return found
+
+
+def live_swapped_labels(job: Job) -> Job:
+    """Swap two labels in the style of a layer of codes; draw a class that the layer of texts does not have."""
+    person = Person(job)
+    person.open_scene()
+    shots = person.dock.shots
+    own = points(person, "code:integer", [1, 2, 3])
+    style(own, "code", {"1": "ADFA", "2": "ARGL", "3": "LAKE"})
+    texts = polygons(person, "class:string", ["ADFA", "LAKE"])
+    use(person, own, texts)
+    style(own, "code", {"1": "ARGL", "2": "ADFA", "3": "LAKE"})
+    own.emitStyleChanged()
+    pause(0.1)
+    found: Job = {"names": names(person), "counts": [shots.counts()]}
+    shots.choose(1)
+    found["problem"] = shots.add(square(person, 30, 9), person.scene.crs())
+    found["counts"].append(shots.counts())
+    found["texts"] = sorted(one["class"] for one in texts.getFeatures())
+    return found
+
+
+#: Texts that are names of classes, their values, or both.
+_TEXTS = ("ADFA", "ARGL", "LAKE", "1", "2", "3", "ADFA 2")
+
+
+def live_any_changes(job: Job) -> Job:
+    """Styles, shots and names of two layers, changed at random; what is wrong after one of the changes."""
+    from hsi_geo_qgis.live.shot_layers import ShotLayers
+
+    wrong: list[Any] = []
+    for seed in range(job["seeds"]):
+        random = Random(seed)
+        layers = [_random_layer(random, kind) for kind in ("Point", "Polygon")]
+        shots = ShotLayers()
+        shots.use(layers)
+        done: list[str] = []
+        for _ in range(job["changes"]):
+            change = random.choice((_restyle, _insert, _rename, _draw, _add_or_remove))
+            problem = change(random, shots) or _shared_value(shots)
+            done.append(change.__name__)
+            if problem:
+                wrong.append([seed, done, problem])
+                break
+        shots.use([])
+        QgsProject.instance().clear()
+    return {"wrong": wrong}
+
+
+def _random_layer(random: Random, kind: str) -> Any:
+    field = random.choice(("integer", "string"))
+    layer = QgsVectorLayer(f"{kind}?crs=EPSG:32633&field=class:{field}", kind, "memory")
+    QgsProject.instance().addMapLayer(layer)
+    layer.startEditing()
+    for _ in range(random.randint(0, 3)):
+        _insert_into(random, layer)
+    if random.random() < 0.5:
+        style(layer, "class", _labels(random, random.sample(_codes(layer), 3)))
+    return layer
+
+
+def _codes(layer: Any) -> list[str]:
+    return [one for one in _TEXTS if one.isdecimal() or not layer.fields().at(0).isNumeric()]
+
+
+def _labels(random: Random, values: list[str]) -> Job:
+    return {value: random.choice(_TEXTS) for value in values}
+
+
+def _shape(layer: Any) -> Any:
+    place = QgsGeometry.fromWkt("Point (0 0)")
+    return place if layer.name() == "Point" else place.buffer(1, 2)
+
+
+def _insert_into(random: Random, layer: Any) -> None:
+    feature = QgsFeature(layer.fields())
+    feature.setGeometry(_shape(layer))
+    value = random.choice(_codes(layer))
+    feature.setAttributes([int(value) if layer.fields().at(0).isNumeric() else value])
+    assert layer.addFeature(feature)
+
+
+def _insert(random: Random, shots: Any) -> str:
+    """Add a feature with QGIS's own tools."""
+    _insert_into(random, random.choice(shots.layers))
+    return ""
+
+
+def _restyle(random: Random, shots: Any) -> str:
+    """Give a layer other labels in QGIS's own panel."""
+    layer = random.choice(shots.layers)
+    categories = layer.renderer().categories()
+    values = [one.value() for one in categories]
+    swapped = [one.label() for one in categories]
+    random.shuffle(swapped)
+    labels = swapped if random.random() < 0.5 else random.choices(_TEXTS, k=len(values))
+    keys = [str(value) for value in values]
+    style(layer, "class", dict(zip(keys, labels, strict=True)))
+    shots._follow_style()
+    return ""
+
+
+def _rename(random: Random, shots: Any) -> str:
+    if not shots.classes:
+        return ""
+    index, before = random.randrange(len(shots.classes)), sorted(shots.counts().values())
+    shots.rename(index, random.choice(_TEXTS))
+    return "" if sorted(shots.counts().values()) == before else "shots of another class"
+
+
+def _draw(random: Random, shots: Any) -> str:
+    """Draw a shot, which is one of the current class, and no other shot changes."""
+    if not shots.classes:
+        return ""
+    shots.choose(random.randrange(len(shots.classes)))
+    layer, before = random.choice(shots.layers), shots.counts()
+    name = shots.classes[shots.current].name
+    if not shots.add(_shape(layer), layer.crs()):
+        before[name] = before.get(name, 0) + 1
+    return "" if shots.counts() == before else f"{name} was drawn: {before} {shots.counts()}"
+
+
+def _add_or_remove(random: Random, shots: Any) -> str:
+    if shots.classes and random.random() < 0.3:
+        shots.remove_class(random.randrange(len(shots.classes)))
+    else:
+        shots.add_class()
+    return ""
+
+
+def _shared_value(shots: Any) -> str:
+    """What two classes share: a name, or a value in a layer."""
+    found = [[one.name for one in shots.classes]]
+    found += [[str(values[0]) for values in shots._values(layer)] for layer in shots.layers]
+    return next((f"shared: {each}" for each in found if len(set(each)) < len(each)), "")

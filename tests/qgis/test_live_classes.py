@@ -52,3 +52,18 @@ def test_names_are_those_that_qgis_shows_and_hsi_geo_has(live: Any) -> None:
     assert found["drawn"]
     assert "The preview says &lt;b&gt; (50 %)." in found["place"]
     assert found["format"] == 0  # Qt.TextFormat.PlainText
+
+
+def test_no_two_classes_have_one_value_when_labels_are_swapped(live: Any) -> None:
+    found = live("live_swapped_labels")
+    assert found["names"] == ["ARGL", "ADFA", "LAKE"]
+    assert found["counts"] == [
+        {"ARGL": 2, "ADFA": 1, "LAKE": 2},
+        {"ARGL": 2, "ADFA": 2, "LAKE": 2},
+    ]
+    assert found["problem"] == ""
+    assert found["texts"] == ["2", "ADFA", "LAKE"]
+
+
+def test_no_two_classes_have_one_name_or_value_after_any_changes(case: Any) -> None:
+    assert case("live_any_changes", seeds=60, changes=12) == {"wrong": []}

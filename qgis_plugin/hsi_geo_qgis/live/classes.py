@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Any
 
 from qgis.core import (
@@ -82,7 +83,7 @@ def new_class(classes: Sequence[ShotClass], *, is_numeric: bool) -> ShotClass:
     name = f"Class {number}"
     value: Any = name
     if is_numeric:
-        numbers = [int(one.key) for one in classes if one.key.removeprefix("-").isdecimal()]
+        numbers = [int(one.key) for one in classes if is_number(one.key)]
         value = 1 + max(numbers, default=0)  # another layer may hold texts
     return ShotClass(value, name, new_color(classes))
 
@@ -178,15 +179,32 @@ def with_spellings(known: Sequence[Any], values: Sequence[Any]) -> list[Any]:
 
 
 def distinct_names(classes: Sequence[ShotClass]) -> Classes:
-    """The classes; where two have one name, they get their values as names.
+    """The classes; where several have one name, they get their values as names, or numbered ones if these are taken.
 
     Args:
         classes: The classes.
     """
     names = [one.name for one in classes]
-    return tuple(
-        replace(one, name=one.key) if names.count(one.name) > 1 else one for one in classes
-    )
+    doubled = {name for name in names if names.count(name) > 1}
+    taken = set(names) - doubled
+    found = []
+    for one in classes:
+        if one.name in doubled:
+            numbered = (f"{one.name} {number}" for number in count(2))
+            name = next(name for name in chain([one.key], numbered) if name not in taken)
+            taken.add(name)
+            one = replace(one, name=name)
+        found.append(one)
+    return tuple(found)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a field of whole numbers can hold a value.
+
+    Args:
+        value: A value, or its text.
+    """
+    return class_name(value).removeprefix("-").isdecimal()
 
 
 def _category_values(layer: QgsVectorLayer, field: str) -> list[Any]:

@@ -2,38 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from qgis.core import QgsVectorLayer
 
 from ..class_names import class_name
-from .classes import Classes, ShotClass, layer_values, new_color, shown_classes, with_spellings
+from .classes import (
+    Classes,
+    ShotClass,
+    distinct_names,
+    is_number,
+    layer_values,
+    new_color,
+    shown_classes,
+    with_spellings,
+)
 
 
 def values_in(classes: Classes, layer_id: str, *, is_numeric: bool) -> list[list[Any]]:
-    """The values of each class in a layer; the first is what new shots get.
+    """The values of each class in a layer; the first is what new shots get. No two classes have the same one.
 
     Args:
         classes: The classes.
         layer_id: Id of the layer.
         is_numeric: Whether its field holds numbers.
     """
-    own = [_own(one, layer_id) for one in classes]
-    taken = {class_name(value) for values in own for value in values}
-    names = [one.name for one, values in zip(classes, own) if one.name in map(class_name, values)]
+    found = [_own(one, layer_id) for one in classes]
+    taken = {class_name(value) for values in found for value in values}
+    names = [one.name for one, values in zip(classes, found) if one.name in map(class_name, values)]
     holds_names = not is_numeric and (bool(names) or not taken)  # else its texts are codes
-    found = []
-    for one, values in zip(classes, own):
+    choices = [_choices(one, is_numeric=is_numeric, is_name=holds_names) for one in classes]
+    for rank in range(
+        3
+    ):  # what one class may well have comes before what another has to make do with
+        for values, possible in zip(found, choices):
+            if not values and rank < len(possible) and class_name(possible[rank]) not in taken:
+                values.append(possible[rank])
+                taken.add(class_name(possible[rank]))
+    for one, values in zip(classes, found):
         if not values:
-            values = [one.name if holds_names and not isinstance(one.value, str) else one.value]
-            if class_name(values[0]) in taken:  # it is another class in this layer
-                numbers = [int(key) for key in taken if key.removeprefix("-").isdecimal()]
-                values = [1 + max(numbers, default=0) if is_numeric else one.name]
+            values.append(_free_value(one.name, taken, is_numeric=is_numeric))
             taken.add(class_name(values[0]))
-        found.append(values)
     return found
+
+
+def _choices(one: ShotClass, *, is_numeric: bool, is_name: bool) -> list[Any]:
+    """Values for a class that a layer does not have, the best first."""
+    if is_numeric:
+        return [one.value]
+    best = one.name if is_name and not isinstance(one.value, str) else one.value
+    return [best, one.name, one.key]
+
+
+def _free_value(name: str, taken: Collection[str], *, is_numeric: bool) -> Any:
+    """A value that no class of a layer has."""
+    if is_numeric:
+        return 1 + max(int(key) for key in ("0", *taken) if is_number(key))
+    return next(text for text in (f"{name} {n}" for n in count(2)) if text not in taken)
 
 
 def merged(classes: Sequence[ShotClass], more: Sequence[ShotClass], layer_id: str) -> Classes:
@@ -64,7 +92,7 @@ def merged(classes: Sequence[ShotClass], more: Sequence[ShotClass], layer_id: st
         named = one if other.name == other.key else other
         color = named.color or other.color
         found[index] = replace(other, name=named.name, color=color, own=(*other.own, *one.own))
-    return tuple(found)
+    return distinct_names(found)
 
 
 def _is_same(one: ShotClass, other: ShotClass, layer_id: str) -> bool:
@@ -85,8 +113,9 @@ def grown(classes: Classes, layer: QgsVectorLayer, field: str, *, is_numeric: bo
     """
     layer_id, present = layer.id(), layer_values(layer, field)
     places = {
-        class_name(values[0]): index
+        class_name(value): index
         for index, values in enumerate(values_in(classes, layer_id, is_numeric=is_numeric))
+        for value in values
     }
     found = list(classes)
     for key, values in present.items():
@@ -97,7 +126,7 @@ def grown(classes: Classes, layer: QgsVectorLayer, field: str, *, is_numeric: bo
     new = [values for key, values in present.items() if key not in places]
     for one in shown_classes(layer, field, new) if new else ():
         _add(found, one, layer_id, present)
-    return tuple(found)
+    return distinct_names(found)
 
 
 def _add(found: list[ShotClass], one: ShotClass, layer_id: str, present: Mapping[str, Any]) -> None:
@@ -122,14 +151,15 @@ def _add(found: list[ShotClass], one: ShotClass, layer_id: str, present: Mapping
         found.append(ShotClass(own[0], class_name(own[0]), one.color, pairs))
 
 
-def renamed(one: ShotClass, name: str) -> ShotClass:
+def renamed(one: ShotClass, name: str, texts: Collection[str]) -> ShotClass:
     """A class of another name, which is its value as well where that is a text.
 
     Args:
         one: The class.
         name: Its new name.
+        texts: Ids of the layers that hold the class as a text.
     """
-    own = [(layer_id, name if isinstance(value, str) else value) for layer_id, value in one.own]
+    own = [(layer_id, name if layer_id in texts else value) for layer_id, value in one.own]
     value = name if isinstance(one.value, str) else one.value
     return replace(one, name=name, value=value, own=tuple(dict.fromkeys(own)))
 

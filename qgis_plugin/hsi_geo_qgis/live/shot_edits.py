@@ -7,6 +7,7 @@ from typing import Any
 
 from qgis.core import QgsGeometry, QgsVectorLayer, QgsVectorLayerUtils
 
+from .classes import is_number
 from .enums import is_own_field
 
 #: Features of one layer: the layer, the index of its class field, and ids.
@@ -33,7 +34,7 @@ def why_no_class(layer: QgsVectorLayer, field: int, value: Any) -> str:
     one = layer.fields().at(field)
     if not is_own_field(layer, field):
         return f"Field '{one.name()}' of layer '{name}' is computed or joined, so its values cannot be changed."
-    if one.isNumeric() and not _is_number(value):
+    if one.isNumeric() and not is_number(value):
         return f"Field '{one.name()}' of layer '{name}' holds whole numbers, and '{value}' is none."
     if not one.isNumeric() and 0 < one.length() < len(str(value)):
         return f"Field '{one.name()}' of layer '{name}' holds {one.length()} letters, and '{value}' has more."
@@ -137,7 +138,3 @@ def _in_one_step(
         layer.endEditCommand()
         layer.triggerRepaint()
     return ""
-
-
-def _is_number(value: Any) -> bool:
-    return str(value).strip().removeprefix("-").isdecimal()

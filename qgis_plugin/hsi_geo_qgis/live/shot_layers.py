@@ -21,7 +21,6 @@ from ..class_names import class_name
 from .classes import (
     Classes,
     ShotClass,
-    distinct_names,
     is_class,
     is_styled,
     new_class,
@@ -163,7 +162,7 @@ class ShotLayers(QObject):
             Why the class keeps its name, as one sentence; empty if it has the new one.
         """
         name, one = class_name(name), self.classes[index]
-        texts = [one for one in self._alive() if isinstance(self._values(one)[index][0], str)]
+        texts = [layer for layer in self._alive() if self._holds_text(layer, index)]
         taken = {other.name for other in self.classes if other is not one}
         for layer in texts:  # a text would be that of another class
             taken.update(key for key, other in self._names(layer).items() if other != one.name)
@@ -177,7 +176,7 @@ class ShotLayers(QObject):
         self._renaming = False
         if problem:
             return f"Class {one.name} keeps its name. {problem}"
-        self._replace(index, renamed(one, name))
+        self._replace(index, renamed(one, name, [layer.id() for layer in texts]))
         return ""
 
     def recolor(self, index: int, color: str) -> None:
@@ -238,6 +237,11 @@ class ShotLayers(QObject):
         """The values of each class in a layer."""
         return values_in(self.classes, layer.id(), is_numeric=self._is_numeric(layer))
 
+    def _holds_text(self, layer: QgsVectorLayer, index: int) -> bool:
+        """Whether a text is a class in a layer."""
+        is_text = any(isinstance(value, str) for value in self._values(layer)[index])
+        return is_text and not self._is_numeric(layer)
+
     def _names(self, layer: QgsVectorLayer) -> dict[str, str]:
         """Names of classes by the text of their value in a layer."""
         values = zip(self.classes, self._values(layer))
@@ -271,7 +275,7 @@ class ShotLayers(QObject):
                 styled, values = read_classes(layer, field), self._values(layer)
                 found = restyled(self.classes, values, styled, layer.id())
                 if found != self.classes:  # the layer whose style was changed
-                    self._set_classes(distinct_names(found))
+                    self._set_classes(found)
                     return
 
     def _on_change(self, *_: Any) -> None:
