@@ -39,6 +39,7 @@ from live_cases import (
 from merge_cases import (
     live_any_changes,
     live_coded_layers,
+    live_lost_field,
     live_pasted_style,
     live_restyled,
     live_shown_names,
@@ -332,6 +333,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         menu,
         live_any_changes,
         live_coded_layers,
+        live_lost_field,
         live_pasted_style,
         live_restyled,
         live_shown_names,

@@ -116,6 +116,48 @@ def live_restyled(job: Job) -> Job:
     found["refused"] = dock.shots.add(
         QgsGeometry.fromPointXY(person.place(20, 9)), person.scene.crs()
     )
+    dock.restore()
+    found["restored_lost"] = [person.notice(), dock.shots.field(layer)]
+    return found
+
+
+def live_lost_field(job: Job) -> Job:
+    """Rename the field of the class and undo; remove it, choose another layer, draw, and choose the layer again."""
+    person = Person(job)
+    person.open_scene()
+    dock = person.dock
+    shots = dock.shots
+    layer = points(person, "class:string&field=observer:string", [*"aabb"])
+    texts = polygons(person, "class:string", [*"abab"])
+    layer.startEditing()
+    for feature in layer.getFeatures():
+        layer.changeAttributeValue(feature.id(), 1, "Ann")
+    layer.commitChanges()
+    use(person, layer, texts)
+    person.rest()
+    found: Job = {"before": shots.counts(), "notices": [person.notice()]}
+    layer.startEditing()
+    layer.renameAttribute(0, "klasse")
+    found["notices"].append(person.notice())
+    person.rest()
+    found["notices"].append(person.notice())
+    found["renamed"] = shots.counts()
+    layer.undoStack().undo()
+    found["undone"] = shots.counts()
+    found["notices"].append(person.notice())
+    layer.deleteAttribute(0)
+    layer.commitChanges()
+    others = polygons(person, "class:string", [*"abba"])
+    use(person, layer, others)
+    found["notices"].append(person.notice())
+    found["kept"] = shots.fields[layer.id()]
+    found["drawn"] = shots.add(QgsGeometry.fromPointXY(person.place(20, 9)), person.scene.crs())
+    found["rows"] = [one.attributes() for one in layer.getFeatures()]
+    dock.shots_panel.points.setLayer(None)
+    pause(0.1)
+    found["notices"].append(person.notice())
+    use(person, layer)
+    found["anew"] = shots.field(layer)
     return found
 
 

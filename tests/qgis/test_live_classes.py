@@ -34,6 +34,23 @@ def test_the_field_of_the_class_is_that_of_the_choice(live: Any) -> None:
     assert said.startswith("problem: Layer 'Meine ä' no longer has the field 'class'")
     assert counts == {}
     assert found["refused"].startswith("Layer 'Meine ä' no longer has its field")
+    assert found["restored_lost"] == [said, ""]
+
+
+def test_no_other_field_takes_the_place_of_a_lost_one(live: Any) -> None:
+    found = live("live_lost_field")
+    assert found["before"] == found["undone"] == {"a": 4, "b": 4}
+    assert found["renamed"] == {"a": 2, "b": 2}
+    told = (
+        "problem: Layer 'Meine ä' no longer has the field 'class' with the class. "
+        "Undo that, or choose no layer and choose it again."
+    )
+    # at first, renamed, after the next preview, undone, with other polygons, without the layer
+    assert [one == told for one in found["notices"]] == [False, True, True, False, True, False]
+    assert found["kept"] == "class"
+    assert found["drawn"].endswith("Undo that, or choose no layer and choose it again.")
+    assert found["rows"] == [["Ann"]] * 4
+    assert found["anew"] == "observer"
 
 
 def test_the_style_of_new_shots_on_another_layer_brings_no_field(live: Any) -> None:

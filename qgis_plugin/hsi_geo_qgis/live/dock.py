@@ -316,6 +316,7 @@ class LiveDock(QgsDockWidget):
         ]
         is_new = self.preview.layer() is None
         problem = self.preview.show(preview["preview"], named, self.shots.layers)
+        problem = problem or self.shots.why_lost()
         layer = self.preview.layer()
         if is_new and layer is not None:
             self.scene.layers.setExceptedLayerList([layer])
@@ -353,9 +354,12 @@ class LiveDock(QgsDockWidget):
         """Show a problem.
 
         Args:
-            text: One sentence.
+            text: One sentence; empty if the problem is over.
         """
-        self.notice.say("problem", text)
+        if text:
+            self.notice.say("problem", text)
+        else:
+            self.notice.clear("problem")
         self.enable()
 
     def tell_death(self, reason: str) -> None:
@@ -370,7 +374,7 @@ class LiveDock(QgsDockWidget):
 
     def restart(self) -> None:
         """Start the engine again, and restore the session."""
-        self.notice.clear()
+        self.tell_problem(self.shots.why_lost())
         self.session.restart()
 
     def hint(self, text: str) -> None:

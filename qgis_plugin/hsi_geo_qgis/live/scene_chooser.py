@@ -140,7 +140,7 @@ class SceneChooser:
             dock.notice.clear()
             self.choose_layer(layer)
         elif dock.session.is_open:
-            dock.notice.clear("problem")
+            dock.tell_problem(dock.shots.why_lost())
             dock.suggestions.stop()
             dock.view = SceneView(dock.canvas, dock.session.info, layer.crs())
             dock.session.change()
@@ -195,6 +195,7 @@ class SceneChooser:
         dock = self.dock
         dock.clear_preview()
         dock.notice.clear()
+        dock.tell_problem(dock.shots.why_lost())
         dock.scene_path = path
         dock.scene_name = name.replace("\\", "/").rstrip("/").split("/")[-1]
         dock.session.open(path, dock.requests.scene_options())

@@ -13,6 +13,9 @@ from .enums import is_own_field
 #: Features of one layer: the layer, the index of its class field, and ids.
 Chosen = tuple[QgsVectorLayer, int, Sequence[int]]
 
+#: What to do about a layer whose field with the class was removed or renamed.
+CHOOSE_AGAIN = "Undo that, or choose no layer and choose it again."
+
 
 def why_no_class(layer: QgsVectorLayer, field: int, value: Any) -> str:
     """Why features of a layer cannot get a class.
@@ -30,7 +33,7 @@ def why_no_class(layer: QgsVectorLayer, field: int, value: Any) -> str:
     if problem:
         return problem
     if field < 0:
-        return f"Layer '{name}' no longer has its field with the class. Choose the layer again."
+        return f"Layer '{name}' no longer has its field with the class. {CHOOSE_AGAIN}"
     one = layer.fields().at(field)
     if not is_own_field(layer, field):
         return f"Field '{one.name()}' of layer '{name}' is computed or joined, so its values cannot be changed."

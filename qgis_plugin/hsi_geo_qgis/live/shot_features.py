@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,10 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
+    QgsFeature,
     QgsGeometry,
     QgsProject,
+    QgsVectorLayer,
 )
 
 from .enums import wkt2
@@ -69,6 +71,29 @@ class Collected:
         one = self.classless == 1
         text = "feature has no class, and is" if one else "features have no class, and are"
         return [f"{self.classless} {text} left out."]
+
+
+def collected(
+    features: Iterable[tuple[QgsVectorLayer, QgsFeature, str]], crs: QgsCoordinateReferenceSystem
+) -> Collected:
+    """The shots among features.
+
+    Args:
+        features: Features, with their layers and the names of their classes (empty for none).
+        crs: CRS of the shots.
+    """
+    found, classless = [], 0
+    for layer, feature, name in features:
+        geometry = feature.geometry()
+        if geometry.isNull() or geometry.isEmpty():
+            continue
+        if not name:
+            classless += 1
+            continue
+        placed = transformed(geometry, layer.crs(), crs)
+        if not placed.isNull():
+            found.append(Shot(layer.id(), feature.id(), name, placed))
+    return Collected(found, crs, classless)
 
 
 def shots_key(shots: Sequence[Shot], crs: QgsCoordinateReferenceSystem, *more: Any) -> str:

@@ -18,6 +18,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from ..class_names import class_name
+from .class_fields import chosen_fields, why_lost
 from .classes import (
     Classes,
     ShotClass,
@@ -30,9 +31,9 @@ from .classes import (
 )
 from .enums import is_in_project, is_point_layer, is_polygon_layer
 from .merging import grown, merged, renamed, restyled, values_in
-from .new_layers import class_field, is_made
+from .new_layers import is_made
 from .shot_edits import Chosen, add, delete, why_no_class, write_class
-from .shot_features import FIELD, Collected, Shot, transformed
+from .shot_features import FIELD, Collected, collected, transformed
 
 #: Signals of a layer after which its shots may differ.
 _SIGNALS = (
@@ -47,9 +48,10 @@ class ShotLayers(QObject):
     Attributes:
         changed: Signal when the shots differ.
         classes_changed: Signal when the classes, their colours or the current one differ.
-        field_lost: Signal with one sentence: a layer has lost its field with the class.
+        field_lost: Signal with one sentence: a layer has lost its field with the class. It is empty once all have theirs.
         layers: The layers.
-        fields: Field with the class by the id of a layer. It stays, whatever the layer is styled by later.
+        fields: Field with the class by the id of a layer. It stays, whatever the layer is styled by later, and also if
+            the layer loses it: an undo brings it back.
         classes: The classes, in the order of their keys.
         current: Index of the class that is drawn.
     """
@@ -65,6 +67,7 @@ class ShotLayers(QObject):
         self.classes: Classes = ()
         self.current = 0
         self._styling = self._is_style_due = self._renaming = False
+        self._told = ""
 
     # Layers ---------------------------------------------------------------------------------------
 
@@ -77,12 +80,8 @@ class ShotLayers(QObject):
         Returns:
             What is wrong with one of them, as one sentence; empty if nothing is.
         """
-        fields = {one.id(): self.field(one) or class_field(one) for one in layers}
-        unfit = [one.name() for one in layers if not fields[one.id()]]
-        layers = [one for one in layers if fields[one.id()]]
-        problem = ""
-        if unfit:
-            problem = f"Layer '{unfit[0]}' has no field of text or whole numbers. Add one that holds the class."
+        fields, problem = chosen_fields(layers, self.fields)
+        layers = [one for one in layers if one.id() in fields]
         alive = [one.id() for one in self._alive()]
         is_same = len(alive) == len(self.layers) and [one.id() for one in layers] == alive
         before, self.fields = self.fields, fields
@@ -100,6 +99,7 @@ class ShotLayers(QObject):
         self._read_classes()
         self._style()
         self.choose(min(self.current, max(0, len(self.classes) - 1)))
+        self._tell_lost(again=True)
         self.changed.emit()
         return problem
 
@@ -111,6 +111,16 @@ class ShotLayers(QObject):
         """
         field = self.fields.get(layer.id(), "")
         return field if field in layer.fields().names() else ""
+
+    def why_lost(self) -> str:
+        """Which layer no longer has its field, as one sentence; empty if all have theirs."""
+        return why_lost(self._alive(), self.fields)
+
+    def _tell_lost(self, *, again: bool = False) -> None:
+        text = self.why_lost()
+        if text != self._told or (again and text):
+            self._told = text
+            self.field_lost.emit(text)
 
     def points(self) -> QgsVectorLayer | None:
         """The layer of points; None if there is none."""
@@ -226,7 +236,8 @@ class ShotLayers(QObject):
     def _read_classes(self) -> None:
         found: Classes = ()
         for layer in self._alive():
-            found = merged(found, read_classes(layer, self.field(layer)), layer.id())
+            if self.field(layer):
+                found = merged(found, read_classes(layer, self.field(layer)), layer.id())
         self.classes = found
 
     def _is_numeric(self, layer: QgsVectorLayer) -> bool:
@@ -271,7 +282,7 @@ class ShotLayers(QObject):
         self._is_style_due = False
         for layer in self._alive():
             field = self.field(layer)
-            if is_styled(layer, field):
+            if field and is_styled(layer, field):
                 styled, values = read_classes(layer, field), self._values(layer)
                 found = restyled(self.classes, values, styled, layer.id())
                 if found != self.classes:  # the layer whose style was changed
@@ -283,14 +294,9 @@ class ShotLayers(QObject):
             return
         classes = self.classes
         for layer in self._alive():
-            field = self.field(layer)
-            lost = self.fields.get(layer.id(), "")
-            if not field and lost:
-                self.fields[layer.id()] = ""
-                self.field_lost.emit(
-                    f"Layer '{layer.name()}' no longer has the field '{lost}' with the class. Choose another layer."
-                )
-            classes = grown(classes, layer, field, is_numeric=self._is_numeric(layer))
+            numeric = self._is_numeric(layer)
+            classes = grown(classes, layer, self.field(layer), is_numeric=numeric)
+        self._tell_lost()
         if classes != self.classes:
             self._set_classes(classes)
         else:
@@ -365,18 +371,7 @@ class ShotLayers(QObject):
         """The shots as QGIS shows them, with unsaved edits."""
         alive = self._alive()
         crs = alive[0].crs() if alive else QgsCoordinateReferenceSystem()
-        found, classless = [], 0
-        for layer, feature, name in self._features():
-            geometry = feature.geometry()
-            if geometry.isNull() or geometry.isEmpty():
-                continue
-            if not name:
-                classless += 1
-                continue
-            placed = transformed(geometry, layer.crs(), crs)
-            if not placed.isNull():
-                found.append(Shot(layer.id(), feature.id(), name, placed))
-        return Collected(found, crs, classless)
+        return collected(self._features(), crs)
 
     def _features(self) -> Iterator[tuple[QgsVectorLayer, QgsFeature, str]]:
         """Features and the names of their classes; the name is empty if it is no class."""
