@@ -327,8 +327,10 @@ def _draw(random: Random, shots: Any) -> str:
     shots.choose(random.randrange(len(shots.classes)))
     layer, before = random.choice(shots.layers), shots.counts()
     name = shots.classes[shots.current].name
-    if not shots.add(_shape(layer), layer.crs()):
-        before[name] = before.get(name, 0) + 1
+    problem = shots.add(_shape(layer), layer.crs())
+    if problem:
+        return str(problem)
+    before[name] = before.get(name, 0) + 1
     return "" if shots.counts() == before else f"{name} was drawn: {before} {shots.counts()}"
 
 

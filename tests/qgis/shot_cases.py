@@ -269,22 +269,26 @@ def live_crs(job: Job) -> Job:
 
 
 def live_mixed_fields(job: Job) -> Job:
-    """Points with texts and polygons with whole numbers: draw a class of the points, and add one."""
+    """Points with texts and polygons with a whole number: draw classes of the points as polygons, and add one."""
     person = Person(job)
     person.open_scene()
-    dock = person.dock
+    shots = person.dock.shots
+    own = points(person, "class:string", [*NAMES, *NAMES, "\u00b2"])  # a digit, no number
     fields = QgsVectorLayer("Polygon?field=code:integer", "fields", "memory")
     fields.setCrs(person.scene.crs())
-    use(
-        person, points(person, "class:string", [*NAMES, *NAMES, "\u00b2"]), fields
-    )  # a digit, no number
     square = QgsGeometry.fromPointXY(person.place(30, 20)).buffer(60, 4)
-    problem = dock.shots.add(square, person.scene.crs())
-    dock.shots.add_class()
-    added = dock.shots.classes[-1].value
-    return {
-        "problem": problem,
-        "added": added,
-        "second": dock.shots.add(square, person.scene.crs()),
-        "codes": [feature["code"] for feature in fields.getFeatures()],
-    }
+    feature = QgsFeature(fields.fields())
+    feature.setGeometry(square)
+    feature.setAttributes([7])
+    fields.dataProvider().addFeatures([feature])
+    use(person, own, fields)
+    found: Job = {"problems": []}
+    for name in ("7", "asphalt"):
+        shots.choose([one.name for one in shots.classes].index(name))
+        found["problems"].append(shots.add(square, person.scene.crs()))
+    shots.add_class()
+    found["problems"].append(shots.add(square, person.scene.crs()))
+    found["codes"] = sorted({one["code"] for one in fields.getFeatures()})
+    found["drawn"] = shots.counts()
+    found["styled"] = {one.value(): one.label() for one in fields.renderer().categories()}
+    return found

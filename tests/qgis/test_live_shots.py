@@ -125,10 +125,18 @@ def test_the_engine_knows_the_crs_of_shots(
         assert place == pytest.approx(found["place"], abs=0.01)
 
 
-def test_a_text_is_not_drawn_into_a_field_of_numbers(live: Any) -> None:
+def test_a_class_of_a_text_gets_a_free_number_in_a_field_of_numbers(live: Any) -> None:
     found = live("live_mixed_fields")
-    text = "Field 'code' of layer 'fields' holds whole numbers, and 'asphalt' is none."
-    assert found["problem"] == text
-    assert found["added"] == 1
-    assert found["second"] == ""
-    assert found["codes"] == [1]
+    assert found["problems"] == ["", "", ""]
+    assert found["codes"] == [7, 8, 12]
+    assert found["drawn"] == {
+        "7": 2,
+        "asphalt": 3,
+        "Class 6": 1,
+        "meadow": 2,
+        "water": 2,
+        "\u00b2": 1,
+    }
+    assert found["styled"] == {
+        "7": "7", "8": "asphalt", "9": "meadow", "10": "water", "11": "\u00b2", "12": "Class 6",
+    }  # fmt: skip

@@ -31,6 +31,8 @@ def values_in(classes: Classes, layer_id: str, *, is_numeric: bool) -> list[list
         is_numeric: Whether its field holds numbers.
     """
     found = [_own(one, layer_id) for one in classes]
+    if is_numeric:  # a style may hold texts that the field cannot
+        found = [[value for value in values if is_number(value)] for values in found]
     taken = {class_name(value) for values in found for value in values}
     names = [one.name for one, values in zip(classes, found) if one.name in map(class_name, values)]
     holds_names = not is_numeric and (bool(names) or not taken)  # else its texts are codes
@@ -52,7 +54,7 @@ def values_in(classes: Classes, layer_id: str, *, is_numeric: bool) -> list[list
 def _choices(one: ShotClass, *, is_numeric: bool, is_name: bool) -> list[Any]:
     """Values for a class that a layer does not have, the best first."""
     if is_numeric:
-        return [one.value]
+        return [int(one.key)] if is_number(one.key) else []
     best = one.name if is_name and not isinstance(one.value, str) else one.value
     return [best, one.name, one.key]
 
