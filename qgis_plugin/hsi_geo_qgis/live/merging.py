@@ -62,7 +62,8 @@ def _choices(one: ShotClass, *, is_numeric: bool, is_name: bool) -> list[Any]:
 def _free_value(name: str, taken: Collection[str], *, is_numeric: bool) -> Any:
     """A value that no class of a layer has."""
     if is_numeric:
-        return 1 + max(int(key) for key in ("0", *taken) if is_number(key))
+        # Not one above the largest: those of other classes would change with each class that is drawn.
+        return next(number for number in count(1) if str(number) not in taken)
     return next(text for text in (f"{name} {n}" for n in count(2)) if text not in taken)
 
 
