@@ -1,21 +1,25 @@
-"""Random weights of networks from a generator of their own: other threads may draw from torch's global one."""
+"""Random weights of networks from a generator of their own: other jobs of the process draw from torch's global one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from threading import Lock
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-_RANDN = torch.ops.aten.randn
+#: Layers of torch draw their first weights from the global generator, so one job at a time may hold its state.
+_GLOBAL_GENERATOR = Lock()
 
 
 def initialised[Network: nn.Module](
     make: Callable[[], Network], generator: torch.Generator
 ) -> Network:
     """Make a network whose random weights come from a generator.
+
+    The global generator has the state of this one for the milliseconds that ``make`` takes, and its own state
+    afterwards. (A `TorchDispatchMode` could hand the generator to each operation, and imports ``torch._dynamo``, which
+    takes a second.)
 
     Args:
         make: Function that makes the network on the CPU.
@@ -27,24 +31,12 @@ def initialised[Network: nn.Module](
         >>> bool((one.weight == other.weight).all())
         True
     """
-    with _DrawFrom(generator):
-        return make()
-
-
-class _DrawFrom(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Gives a generator to each operation of this thread that draws from torch's global one."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.generator = generator
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is _RANDN.default:
-            func = _RANDN.generator
-        takes = any(argument.name == "generator" for argument in func._schema.arguments)
-        if takes and kwargs.get("generator") is None:
-            kwargs["generator"] = self.generator
-        return func(*args, **kwargs)
+    with _GLOBAL_GENERATOR:
+        before = torch.get_rng_state()
+        torch.set_rng_state(generator.get_state())
+        try:
+            network = make()
+            generator.set_state(torch.get_rng_state())
+        finally:
+            torch.set_rng_state(before)
+    return network
