@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import machine
-from scaling import Scenes
+from scaling_scenes import Scenes
 
 from hsi_geo.tasks.demo import write_inputs
 

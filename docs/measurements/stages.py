@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import machine
-from scaling import Scenes, run
+from scaling import run
+from scaling_scenes import Scenes
 
 from hsi_geo.tasks.demo import write_inputs
 
