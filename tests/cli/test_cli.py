@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,13 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-import torch
 from builders import run, snapshot
 from hsi_geo.cli import reporting
 from hsi_geo.cli.main import COMMANDS
 
 from hsi_geo import stages
-from hsi_geo.extras import EXTRAS
 from hsi_geo.io.labels.zones import FIELDS
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -77,97 +73,6 @@ def test_wrong_usage_exits_with_2() -> None:
     assert run("classfy").exit_code == 2
     assert run("classify", "scene.tif").exit_code == 2
     assert run("classify", "scene.tif", "--shots", "a", "--max-memory", "lots").exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "kept"),
-    [
-        ("PROJ_LIB", False),
-        ("GDAL_DATA", False),
-        ("GDAL_VRT_ENABLE_PYTHON", False),
-        ("GDAL_VRT_PYTHON_TRUSTED_MODULES", False),
-        ("GDAL_PYTHON_DRIVER_PATH", False),
-        ("GDAL_CONFIG_FILE", False),
-        ("GDAL_DISABLE_READDIR_ON_OPEN", False),  # hides masks and headers
-        ("VRT_VIRTUAL_OVERVIEWS", False),
-        ("GTIFF_IGNORE_READ_ERRORS", False),
-        ("GTIFF_POINT_GEO_IGNORE", False),  # shifts by half a pixel
-        ("OGR_SQLITE_LOAD_EXTENSIONS", False),
-        ("HDF5_PLUGIN_PATH", False),
-        ("CPL_ALLOW_VSISTDIN", False),
-        ("GDAL_HTTP_PROXY", True),
-        ("GDAL_HTTP_TIMEOUT", True),
-        ("CPL_VSIL_CURL_CACHE_SIZE", True),
-        ("AWS_PROFILE", True),
-        ("PATH", True),
-    ],
-)
-def test_drop_foreign_variables_keeps_those_of_the_network(
-    name: str, kept: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from hsi_geo.environment import drop_foreign_variables
-
-    monkeypatch.setattr(os, "environ", {**os.environ, name: "/nowhere"})
-    drop_foreign_variables()
-    assert (name in os.environ) is kept
-    assert "WMS" in os.environ["GDAL_SKIP"]
-
-
-@pytest.mark.parametrize("library", ["rasterio", "pyogrio"])
-def test_missing_drivers_print_nothing(library: str) -> None:
-    """Builds of GDAL differ in their drivers, and GDAL warns of names to skip that it does not know."""
-    code = (
-        "from hsi_geo import environment\n"
-        "environment.REMOTE_DRIVERS = ('NoSuchDriver',)\n"
-        "environment.drop_foreign_variables()\n"
-        "import pyogrio, rasterio\n"
-        + {
-            "rasterio": "with rasterio.Env() as env: env.drivers()",
-            "pyogrio": "pyogrio.list_drivers()",
-        }[library]
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-
-
-def test_doctor_finds_nothing_missing_here() -> None:
-    shown = run("doctor")
-    assert shown.exit_code == 0
-    assert "all is well" in shown.stdout
-    listed = json.loads(run("doctor", "--json").stdout)
-    assert listed["ok"] is True
-    assert {"torch", "GDAL", "driver COG", "device", "weights"} <= {
-        c["name"] for c in listed["checks"]
-    }
-
-
-@pytest.mark.parametrize(
-    ("built_for", "said"), [(None, "torch is built without CUDA"), ("13.0", "no CUDA device")]
-)
-def test_doctor_says_why_no_gpu_is_used(
-    built_for: str | None, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.version, "cuda", built_for)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert re.search(rf"^device +CPU, \d+ threads \({said}\)$", run("doctor").stdout, re.MULTILINE)
-
-
-def test_doctor_says_how_to_install_an_extra_and_that_all_is_well(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(EXTRAS, "batch", ("no_such_package",))
-    shown = run("doctor")
-    assert shown.exit_code == 0
-    assert re.search(
-        r"^extra batch +not installed; pip install 'hsi-geo\[batch\]'$", shown.stdout, re.MULTILINE
-    )
-
-
-def test_doctor_prints_how_to_install_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hsi_geo.environment.PACKAGES", ("torch", "no-such-package"))
-    shown = run("doctor")
-    assert shown.exit_code == 1
-    assert "pip install no-such-package" in shown.stdout
 
 
 def test_info_describes_scene_and_shots(planted: Planted, shots: Path) -> None:
