@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from affine import Affine
 from torch.utils.data import DataLoader
 
-from hsi_geo.display.images import paint
-from hsi_geo.errors import OptionError, SceneError, ShotsError
+from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
@@ -22,7 +20,8 @@ from hsi_geo.tiling import Window
 
 pytest.importorskip("torchgeo", reason="needs the extra datasets")
 
-from torchgeo.datasets import GeoDataset, IntersectionDataset, stack_samples
+from geo_cases import both_of, labels_of, part_of, window_of
+from torchgeo.datasets import GeoDataset, stack_samples
 from torchgeo.samplers import GriddedPatchSampler, RandomPatchSampler
 
 from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
@@ -35,30 +34,6 @@ if TYPE_CHECKING:
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 SOUTH_UP = Affine(30.0, 0.0, 383472.5, 0.0, 20.0, 5818302.25)
-
-
-def labels_of(planted: Planted, folder: Path, scene: HyperspectralScene) -> ShotLabels:
-    return ShotLabels(read_shots(planted.shots(folder / "shots.gpkg")), scene)
-
-
-def both_of(planted: Planted, folder: Path) -> IntersectionDataset:
-    scene = HyperspectralScene(planted.path)
-    return scene & labels_of(planted, folder, scene)
-
-
-def part_of(planted: Planted, window: Window) -> npt.NDArray[np.int16]:
-    """(C, h, w) stored values of a window inside the scene, 0 where there is no data."""
-    known = planted.truth[window.slices] > 0
-    return np.where(known, planted.values[:, *window.slices], 0)
-
-
-def window_of(sample: Sample, planted: Planted) -> Window:
-    """The window of a sample in the scene, from its ``transform``."""
-    transform = Affine(*sample["transform"].tolist())
-    col, row = ~planted.transform @ (transform.c, transform.f)
-    assert abs(row - round(row)) < 1e-6
-    assert abs(col - round(col)) < 1e-6
-    return Window(round(row), round(col), *sample["valid"].shape)
 
 
 # Samples --------------------------------------------------------------------------------------
@@ -253,80 +228,6 @@ def test_workers_read_a_scene_that_the_parent_has_open(planted: Planted, tmp_pat
     torch.testing.assert_close(both[queries[0]]["image"], alone[0]["image"])
 
 
-# Several scenes -------------------------------------------------------------------------------
-
-
-def neighbours(make_scene: MakeScene, width: int = 53) -> tuple[Planted, Planted]:
-    """Two scenes side by side; the second, further east, has another height and other values."""
-    west = make_scene("west.tif")
-    shifted = west.transform @ Affine.translation(53, 0)
-    return west, make_scene("east.tif", height=41, width=width, transform=shifted, seed=8)
-
-
-def test_query_of_several_scenes_reads_the_scene_there(
-    make_scene: MakeScene, tmp_path: Path
-) -> None:
-    pair = neighbours(make_scene)
-    scenes = HyperspectralScene([planted.path for planted in pair])
-    assert len(scenes) == 2
-    both = scenes & labels_of(pair[1], tmp_path, scenes)
-    for planted, grid in zip(pair, scenes.grids, strict=True):
-        window = Window(20, 11, 9, 7)
-        sample = both[to_slices(grid, window)]
-        assert window_of(sample, planted) == window
-        np.testing.assert_array_equal(sample["image"], part_of(planted, window))
-
-
-def test_shots_label_the_scene_that_contains_them(make_scene: MakeScene, tmp_path: Path) -> None:
-    pair = neighbours(make_scene)
-    scenes = HyperspectralScene([planted.path for planted in pair])
-    labels = labels_of(pair[1], tmp_path, scenes)
-    assert [len(pixels) for pixels in labels.pixels] == [0, 12]
-    assert labels.pixels[0].outside == 12
-
-
-def test_shots_outside_all_scenes_are_refused(make_scene: MakeScene, tmp_path: Path) -> None:
-    west, east = neighbours(make_scene)
-    with pytest.raises(ShotsError, match="none of the 12 shots"):
-        labels_of(east, tmp_path, HyperspectralScene(west.path))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"crs": "EPSG:32632"},
-        {"crs": None},
-        {"transform": Affine(30.0, 0.0, 383472.5, 0.0, -30.0, 5818302.25)},
-    ],
-)
-def test_scenes_with_different_crs_or_pixel_size_are_refused(
-    make_scene: MakeScene, other: dict[str, Any]
-) -> None:
-    pair = [make_scene("a.tif").path, make_scene("b.tif", **other).path]
-    with pytest.raises(SceneError, match=r"b\.tif' and scene '.*a\.tif' differ in"):
-        HyperspectralScene(pair)
-
-
-def test_empty_list_of_scenes_is_refused() -> None:
-    with pytest.raises(SceneError):
-        HyperspectralScene([])
-
-
-def test_rotated_scene_is_refused(make_scene: MakeScene) -> None:
-    turned = Affine.translation(5e5, 4e6) @ Affine.rotation(34.0) @ Affine.scale(15.0, -15.0)
-    with pytest.raises(SceneError, match="rotated by 34"):
-        HyperspectralScene(open_scene(make_scene(transform=turned).path, straighten=False))
-
-
-@pytest.mark.parametrize("wrap", [str, Path, open_scene, lambda path: [path], lambda path: (path,)])
-def test_scenes_may_be_paths_arrays_or_lists(planted: Planted, wrap: Any) -> None:
-    dataset = HyperspectralScene(wrap(planted.path))
-    assert len(dataset) == 1
-    assert dataset.paths == [str(planted.path)]
-    assert dataset.crs.to_epsg() == 32633
-    assert dataset.res == (30.0, 20.0)
-
-
 # Shots without a grid -------------------------------------------------------------------------
 
 
@@ -351,54 +252,3 @@ def test_shots_without_a_grid_say_what_is_missing(planted: Planted, tmp_path: Pa
             use()
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
         _ = labels.colour
-
-
-# Figures --------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("figures_in_memory")
-def test_plot_of_a_scene_draws_the_image_of_a_sample(planted: Planted) -> None:
-    scene = HyperspectralScene(planted.path)
-    sample = scene[to_slices(scene.grids[0], Window(2, 4, 9, 13))]
-    figure = scene.plot(sample, suptitle="Here")
-    (axis,) = figure.axes
-    assert axis.get_title().startswith("colour infrared (")
-    assert figure.get_suptitle() == "Here"
-    image = np.asarray(axis.images[0].get_array())
-    assert image.shape == (9, 13, 3)
-    assert (image[1:5, 1:6] == 255).all()  # the hole of the scene
-    assert scene.plot(sample, show_titles=False).axes[0].get_title() == ""
-
-
-@pytest.mark.usefixtures("figures_in_memory")
-def test_plot_of_shots_draws_image_mask_and_prediction(planted: Planted, tmp_path: Path) -> None:
-    scene = HyperspectralScene(planted.path)
-    shots = labels_of(planted, tmp_path, scene)
-    sample = (scene & shots)[to_slices(scene.grids[0], Window(0, 0, 37, 53))]
-    sample["prediction"] = torch.from_numpy(planted.truth - 1)
-    figure = shots.plot(sample)
-    assert [axis.get_title() for axis in figure.axes][1:] == ["shots", "prediction"]
-    classes = shots.shots.classes
-    for axis, key in zip(figure.axes[1:], ("mask", "prediction"), strict=True):
-        expected = paint(sample[key].numpy() + 1, classes)
-        np.testing.assert_array_equal(axis.images[0].get_array(), expected)
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == [c.name for c in classes]
-    only = shots.plot(shots[to_slices(scene.grids[0], Window(0, 0, 37, 53))])
-    assert [axis.get_title() for axis in only.axes] == ["shots"]
-
-
-@pytest.mark.usefixtures("figures_in_memory")
-def test_plot_says_what_a_sample_lacks(planted: Planted, tmp_path: Path) -> None:
-    scene = HyperspectralScene(planted.path)
-    shots = labels_of(planted, tmp_path, scene)
-    window = to_slices(scene.grids[0], Window(0, 0, 8, 8))
-    image, mask = scene[window], shots[window]
-    with pytest.raises(OptionError, match=r"has the keys .* and no image"):
-        scene.plot(mask)
-    with pytest.raises(OptionError, match="and no mask; give a sample of the shots"):
-        shots.plot(image)
-    with pytest.raises(OptionError, match=r"4 dimensions, and one sample has 3; .*unbind_samples"):
-        scene.plot(stack_samples([image, image]))
-    with pytest.raises(OptionError, match="3 bands, and there are 40 wavelengths"):
-        scene.plot({**image, "image": image["image"][:3]})

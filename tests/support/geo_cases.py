@@ -1,0 +1,42 @@
+"""Shots and windows of planted scenes as TorchGeo datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from torchgeo.datasets import IntersectionDataset
+
+from hsi_geo.io.datasets.geo import HyperspectralScene, Sample, ShotLabels
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.tiling import Window
+
+if TYPE_CHECKING:
+    from planted import Planted
+
+
+def labels_of(planted: Planted, folder: Path, scene: HyperspectralScene) -> ShotLabels:
+    return ShotLabels(read_shots(planted.shots(folder / "shots.gpkg")), scene)
+
+
+def both_of(planted: Planted, folder: Path) -> IntersectionDataset:
+    scene = HyperspectralScene(planted.path)
+    return scene & labels_of(planted, folder, scene)
+
+
+def part_of(planted: Planted, window: Window) -> npt.NDArray[np.int16]:
+    """(C, h, w) stored values of a window inside the scene, 0 where there is no data."""
+    known = planted.truth[window.slices] > 0
+    return np.where(known, planted.values[:, *window.slices], 0)
+
+
+def window_of(sample: Sample, planted: Planted) -> Window:
+    """The window of a sample in the scene, from its ``transform``."""
+    transform = Affine(*sample["transform"].tolist())
+    col, row = ~planted.transform @ (transform.c, transform.f)
+    assert abs(row - round(row)) < 1e-6
+    assert abs(col - round(col)) < 1e-6
+    return Window(round(row), round(col), *sample["valid"].shape)
