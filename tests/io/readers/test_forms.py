@@ -6,7 +6,6 @@ Each form says the same as the usual one, so the scene has to be the same.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import rasterio
 import xarray as xr
 from builders import cube_of, physical
-from emit_cases import emit_swath, write_emit
 from library_cases import NM as LIBRARY_NM
 from library_cases import sig_text, spectra
-from product_cases import enmap_xml, write_enmap, write_neon, write_prisma_l2d
-from rasterio.errors import NotGeoreferencedWarning
+from product_cases import enmap_xml, write_enmap, write_neon
 from swath_cases import (
     NM,
     TANAGER_GOOD,
     UTM,
-    expected_map,
-    make_swath,
     write_pace_l1b,
     write_pace_l2,
     write_prisma_swath,
@@ -253,114 +247,6 @@ def test_neons_radiance_is_refused(tmp_path: Path) -> None:
         open_scene(path)
 
 
-# Coordinates that number pixels ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_numbers_of_rows_are_no_places(first: int, tmp_path: Path) -> None:
-    """EMIT without its lookup table has longitudes and latitudes, and numbers its rows and columns."""
-    swath = make_swath(6, 5)
-    path = write_emit(tmp_path / "a.nc")
-    with h5py.File(path, "r+") as file:
-        del file["location/glt_x"], file["location/glt_y"]
-        file["location/lat"][...], file["location/lon"][...] = swath.lat, swath.lon
-        for name in ("downtrack", "crosstrack"):
-            file[name][...] = file[name][()] + first
-    scene = open_scene(path)
-    grid = scene.hsi.grid
-    assert grid.crs.equals(UTM)
-    cube = np.moveaxis(emit_swath(), -1, 0)
-    np.testing.assert_array_equal(
-        np.where(physical(scene)[1], scene.values, -9999), expected_map(grid, swath, cube, -9999)
-    )
-
-
-@pytest.mark.parametrize("stored", [True, False])
-def test_numbers_of_rows_beside_a_crs(stored: bool, tmp_path: Path) -> None:
-    """They give way to a geotransform. Without one the scene has no place, not one in the Gulf of Guinea."""
-    scene = xr.Dataset(
-        {"reflectance": (("wavelength", "y", "x"), cube_of(3).astype("float32"))},
-        coords={
-            "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
-            "y": np.arange(5),
-            "x": np.arange(7),
-        },
-    )
-    scene = scene.rio.write_crs("EPSG:32633")
-    if stored:
-        scene["spatial_ref"].attrs["GeoTransform"] = "400000 30 0 5000000 0 -20"
-    else:
-        scene["spatial_ref"].attrs.pop("GeoTransform", None)
-    scene.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
-    grid = open_scene(tmp_path / "a.nc").hsi.grid
-    if stored:
-        assert grid.crs.to_epsg() == 32633
-        assert grid.transform.to_gdal() == (400000, 30, 0, 5000000, 0, -20)
-    else:
-        assert grid.crs is None
-
-
-# Flags -------------------------------------------------------------------------------------------
-
-#: Attributes that say: 1 is a cloud, 2 a shadow, 3 water; and the name of the variable.
-FLAG_FORMS: dict[str, tuple[str, dict[str, Any]]] = {
-    "values": ("quality", {"flag_values": np.array([1, 2, 3], "uint8")}),
-    "values as text": ("quality", {"flag_values": "1b, 2b, 3b"}),
-    "values and masks": (
-        "quality",
-        {"flag_values": np.array([1, 2, 3]), "flag_masks": np.array([3, 3, 3])},
-    ),
-}
-
-
-@pytest.mark.parametrize("form", FLAG_FORMS)
-@pytest.mark.parametrize("meanings", ["cloud shadow water", "cloud, shadow, water"])
-def test_classes_of_flags(form: str, meanings: str, tmp_path: Path) -> None:
-    name, attrs = FLAG_FORMS[form]
-    flags = np.zeros((5, 7), "uint8")
-    flags[0, :2], flags[1, 1], flags[2, :4] = 1, 2, 3
-    path = write_flagged(tmp_path / "a.nc", name, flags, {**attrs, "flag_meanings": meanings})
-    counts = masked_counts(open_scene(path))
-    assert counts["reasons"] == {"cloud": 2, "shadow": 1}
-    assert masked_counts(open_scene(path, mask="water"))["masked_px"] == 4
-
-
-@pytest.mark.parametrize(
-    ("name", "reasons"),
-    [
-        ("cloud_mask", {"cloud": 2}),
-        ("Cirrus_Flag", {"cirrus": 2}),
-        ("cloud_free_mask", {}),
-        ("valid_mask", {}),
-        ("mask", {}),
-        ("elevation", {}),
-    ],
-)
-def test_masks_that_only_their_names_explain(
-    name: str, reasons: dict[str, int], tmp_path: Path
-) -> None:
-    flags = np.zeros((5, 7), "uint8")
-    flags[0, :2], flags[3, 3] = 1, 255
-    path = write_flagged(tmp_path / "a.nc", name, flags, {})
-    assert masked_counts(open_scene(path))["reasons"] == reasons
-
-
-def write_flagged(path: Path, name: str, flags: AnyArray, attrs: dict[str, Any]) -> Path:
-    scene = xr.Dataset(
-        {
-            "reflectance": (("wavelength", "y", "x"), cube_of(3).astype("float32")),
-            name: (("y", "x"), flags, attrs),
-        },
-        coords={
-            "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
-            "y": 5e6 - 30.0 * np.arange(5),
-            "x": 4e5 + 30.0 * np.arange(7),
-        },
-    )
-    scene.rio.write_crs("EPSG:32633").to_netcdf(path, engine="h5netcdf")
-    return path
-
-
 # Numbers in texts --------------------------------------------------------------------------------
 
 
@@ -432,33 +318,6 @@ def test_aviris_is_divided_by_its_gains(
     assert any("rotated by -13.0 degrees" in one for one in scene.attrs["notes"])
 
 
-# PACE --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["rhot", "Lt"])
-def test_saturated_pixels_of_pace(kind: str, tmp_path: Path) -> None:
-    """A pixel is masked if most bands of a detector are saturated."""
-    path, swath = write_pace_l1b(tmp_path / "a.nc"), tmp_path / "b.nc"
-    with h5py.File(path, "r+") as file:
-        for part in ("blue", "red", "SWIR"):
-            file.move(f"observation_data/rhot_{part}", f"observation_data/{kind}_{part}")
-        file["observation_data/qual_blue"][:2, 9, 9] = 1  # 2 of 3
-        file["observation_data/qual_red"][:1, 12, 9] = 1  # 1 of 2
-        file["observation_data/qual_SWIR"][:, 20, 4:6] = 1
-        file["observation_data/qual_SWIR"][:, 30] = 255
-    scene = open_scene(path, grid="swath")
-    assert scene.attrs["driver"] == "PACE OCI L1B" + " radiance" * (kind == "Lt")
-    gone = physical(open_scene(path, grid="swath", mask="none"))[1] & ~physical(scene)[1]
-    assert np.argwhere(gone).tolist() == [[9, 9], [20, 4], [20, 5]]
-    assert masked_counts(scene)["reasons"] == {"saturated": 3}
-    shutil.copy(path, swath)
-    with h5py.File(swath, "r+") as file:
-        del file["observation_data/qual_red"]
-        file["observation_data/qual_red"] = np.zeros((2, 3, 4), "uint8")
-    (warning,) = open_scene(swath).attrs["warnings"]
-    assert warning == "its 'qual_red' has 2 x 3 x 4 numbers and the cube 2 x 34 x 23: not used"
-
-
 # What is not used, or may be wrong, is told -----------------------------------------------------
 
 
@@ -483,43 +342,6 @@ def test_neons_map_of_clouds(codes: AnyArray, warning: str, tmp_path: Path) -> N
         assert found == f"its 'Haze_Cloud_Water_Map' {warning}"
     else:
         assert masked_counts(scene)["reasons"]["cloud"] == 35
-
-
-def test_corners_that_do_not_fit_to_the_pixels_are_told(tmp_path: Path) -> None:
-    path = write_prisma_l2d(tmp_path / "a.he5")
-    assert not open_scene(path).attrs.get("warnings")
-    with h5py.File(path, "r+") as file:
-        file.attrs["Product_LRcorner_easting"] = 600295.0
-    (warning,) = open_scene(path).attrs["warnings"]
-    assert "give pixels of 40.0 x 24.0 m, not 30 m" in warning
-
-
-@pytest.mark.parametrize("is_classic", [True, False])
-def test_a_crs_without_a_geotransform_is_no_place(is_classic: bool, tmp_path: Path) -> None:
-    """GDAL finds no place in classic netCDF whose coordinates have no standard names."""
-    if is_classic:
-        path = tmp_path / "a.nc"
-        written = xr.Dataset(
-            {"reflectance": (("wavelength", "y", "x"), cube_of(3).astype("float32"))},
-            coords={
-                "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
-                "y": 5e6 - 30.0 * np.arange(5),
-                "x": 4e5 + 30.0 * np.arange(7),
-            },
-        )
-        written.rio.write_crs("EPSG:32633").to_netcdf(path, engine="scipy")
-    else:
-        path = tmp_path / "a.tif"
-        size = {"height": 5, "width": 7, "count": 1, "dtype": "int16"}
-        with (
-            pytest.warns(NotGeoreferencedWarning),
-            rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", **size) as file,
-        ):
-            file.write(cube_of(1))
-    scene = open_scene(path, wavelengths="index")
-    assert scene.hsi.grid.crs is None
-    (warning,) = scene.attrs["warnings"]
-    assert warning.endswith("and no geotransform: its place is not known")
 
 
 def test_an_item_may_write_a_path_as_a_link(tmp_path: Path) -> None:
