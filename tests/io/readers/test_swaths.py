@@ -6,7 +6,6 @@ import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -38,7 +37,6 @@ from swath_cases import (
 )
 
 from hsi_geo.arrays import AnyArray
-from hsi_geo.errors import HsiGeoError, OptionError, SceneError
 from hsi_geo.io.readers import read_scene
 from hsi_geo.io.readers.hdf5_access import HdfPixels
 from hsi_geo.io.readers.swath_index import SwathIndex
@@ -48,6 +46,7 @@ from hsi_geo.tasks.info import info
 from hsi_geo.tiling import Grid, Window
 
 DEGREES = CRS.from_epsg(4326)
+
 
 # Products -------------------------------------------------------------------------------------
 
@@ -271,66 +270,6 @@ def test_a_swath_in_the_rows_and_columns_of_the_sensor_is_as_stored(tmp_path: Pa
     np.testing.assert_array_equal(emit.values, emit_swath().transpose(2, 0, 1))
 
 
-# Antimeridian and poles -----------------------------------------------------------------------
-
-
-def shift_to(lon: float, lat: float, degrees: float = 12.0) -> Swath:
-    """The usual swath, moved to another place by a projection around it."""
-    crs = CRS.from_proj4(f"+proj=laea +lat_0={lat} +lon_0={lon} +datum=WGS84")
-    return make_swath(degrees=degrees, origin=(-300.0, 500.0), crs=crs)
-
-
-@pytest.mark.parametrize("lon", [180.0, -180.0, 179.999])
-@pytest.mark.parametrize("counted", ["-180 to 180", "0 to 360"])
-def test_a_swath_across_the_antimeridian_is_one_piece(
-    lon: float, counted: str, tmp_path: Path
-) -> None:
-    swath = shift_to(lon, -17.0)
-    assert np.ptp(swath.lon) > 300.0  # it lies on both sides
-    if counted == "0 to 360":
-        swath = Swath(swath.lon % 360.0, swath.lat)
-    path = write_tanager(tmp_path / "a.h5", swath=swath)
-    for grid in (None, "native"):
-        scene = open_scene(path, mask="none", grid=grid)
-        found = grid_of(scene)
-        assert found.height < 45
-        assert found.width < 45
-        present = (scene.values[0] != -9999).sum()
-        assert present == pytest.approx(34 * 23, rel=0.06)
-        if grid is None:
-            assert found.crs is not None
-            assert found.crs.to_epsg() in (32701, 32760)
-            np.testing.assert_array_equal(
-                scene.values, expected_map(found, swath, tanager_cube(), -9999.0)
-            )
-
-
-@pytest.mark.parametrize(("lat", "code"), [(89.999, 5041), (-89.999, 5042), (86.0, 5041)])
-def test_a_swath_at_a_pole_lies_on_a_polar_grid(lat: float, code: int, tmp_path: Path) -> None:
-    swath = shift_to(25.0, lat)
-    path = write_tanager(tmp_path / "a.h5", swath=swath)
-    scene = open_scene(path, mask="none")
-    grid = grid_of(scene)
-    assert grid.crs is not None
-    assert grid.crs.to_epsg() == code
-    expected = expected_map(grid, swath, tanager_cube(), -9999.0)
-    assert (scene.values != expected).any(axis=0).sum() <= 2  # a corner, by a hair
-    if abs(lat) > 89.0:
-        with pytest.raises(OptionError, match="lies at a pole, where degrees are no grid"):
-            open_scene(path, grid="native")
-
-
-def test_a_swath_wider_than_a_utm_zone_lies_on_an_equal_area_grid(tmp_path: Path) -> None:
-    rows, cols = np.indices((34, 23), np.float64)
-    wide = Swath(-100.0 + 0.9 * cols, 50.0 - 0.5 * rows)
-    path = write_pace_l1b(tmp_path / "a.nc", wide)
-    grid = grid_of(open_scene(path))
-    assert grid.crs is not None
-    assert grid.crs.name == "WGS 84 / equal area around 90 W 42 N"
-    with pytest.raises(OptionError, match=r"too wide for a UTM zone: it reaches 1\d degrees"):
-        open_scene(path, grid="UTM")
-
-
 # EMIT -----------------------------------------------------------------------------------------
 
 
@@ -371,118 +310,7 @@ def test_a_lookup_table_gives_way_to_pixels_of_a_size(tmp_path: Path) -> None:
     assert grid_of(open_scene(path, pixel_size=120)).crs == UTM
 
 
-# Bad files ------------------------------------------------------------------------------------
-
-Damage = Callable[[h5py.File, str], None]
-
-
-def drop(name: str) -> Damage:
-    def damage(file: h5py.File, group: str) -> None:
-        del file[f"{group}/{name}"]
-
-    return damage
-
-
-def set_attribute(name: str, value: Any) -> Damage:
-    def damage(file: h5py.File, group: str) -> None:
-        file[f"{group}/Data Fields/surface_reflectance"].attrs[name] = value
-
-    return damage
-
-
-def replace_data(name: str, values: AnyArray) -> Damage:
-    def damage(file: h5py.File, group: str) -> None:
-        del file[f"{group}/{name}"]
-        file[f"{group}/{name}"] = values
-
-    return damage
-
-
-PLACES = "Geolocation Fields/Latitude"
-DAMAGES: dict[str, tuple[Damage, str]] = {
-    "no latitudes": (drop(PLACES), "otherwise than Tanager files are .*Latitude"),
-    "latitudes of another size": (
-        replace_data(PLACES, np.zeros((3, 4))),
-        "Latitude' has 3 x 4 pixels and the cube 34 x 23",
-    ),
-    "latitudes of text": (
-        replace_data(PLACES, np.full((34, 23), b"x")),
-        "values of the type .*, which are no numbers",
-    ),
-    "latitudes that are all missing": (
-        replace_data(PLACES, np.full((34, 23), -9999.0)),
-        "latitudes that are all missing",
-    ),
-    "latitudes that are all the same": (
-        replace_data(PLACES, np.full((34, 23), 45.0)),
-        "no place for its pixels",
-    ),
-    "scattered places": (
-        replace_data(PLACES, np.random.default_rng(1).uniform(-40, 40, (34, 23))),
-        "no place for its pixels: .*in no order",
-    ),
-    "wavelengths of text": (set_attribute("wavelengths", "blue"), "otherwise than Tanager"),
-    "wavelengths of another number": (
-        set_attribute("wavelengths", np.ones(3)),
-        "'wavelengths' has 3 entries and the scene 4 bands",
-    ),
-    "a fill value of text": (set_attribute("_FillValue", "none"), "otherwise than Tanager"),
-    "a flat cube": (
-        replace_data("Data Fields/surface_reflectance", np.zeros((34, 23))),
-        "is no array of 3 dimensions",
-    ),
-    "an empty cube": (
-        replace_data("Data Fields/surface_reflectance", np.zeros((4, 0, 23))),
-        "is no array of 3 dimensions",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", DAMAGES)
-def test_a_bad_file_gets_one_sentence(name: str, tmp_path: Path) -> None:
-    damage, message = DAMAGES[name]
-    path = write_tanager(tmp_path / "a.h5")
-    with h5py.File(path, "r+") as file:
-        damage(file, "HDFEOS/SWATHS/HYP")
-    with pytest.raises(HsiGeoError, match=message) as raised:
-        open_scene(path)
-    assert "\n" not in raised.value.message
-
-
-@pytest.mark.parametrize("missing", ["corner", "code", "metadata"])
-def test_an_ortho_product_without_its_grid_is_refused(missing: str, tmp_path: Path) -> None:
-    path = write_tanager(tmp_path / "a.h5", ortho=True)
-    with h5py.File(path, "r+") as file:
-        if missing == "code":
-            del file["HDFEOS/GRIDS/HYP"].attrs["epsg_code"]
-        else:
-            del file["HDFEOS INFORMATION/StructMetadata.0"]
-            if missing == "corner":
-                text = b"UpperLeftPointMtrs=(1,2)"
-                file["HDFEOS INFORMATION/StructMetadata.0"] = np.bytes_(text)
-    with pytest.raises(SceneError, match="otherwise than Tanager files are"):
-        open_scene(path)
-
-
-@pytest.mark.parametrize("shape", [(1, 23), (34, 1), (1, 1)])
-def test_a_swath_of_one_line_is_refused(shape: tuple[int, int], tmp_path: Path) -> None:
-    swath = make_swath(*shape)
-    path = tmp_path / "a.h5"
-    with h5py.File(path, "w") as file:
-        fields = file.create_group("HDFEOS/SWATHS/HYP/Data Fields")
-        data = fields.create_dataset("toa_radiance", data=np.ones((4, *shape)))
-        data.attrs["wavelengths"] = np.array(NM)
-        file["HDFEOS/SWATHS/HYP/Geolocation Fields/Longitude"] = swath.lon
-        file["HDFEOS/SWATHS/HYP/Geolocation Fields/Latitude"] = swath.lat
-    with pytest.raises(SceneError, match="too few to be put onto a grid"):
-        open_scene(path)
-
-
-def test_prisma_without_a_cube_names_what_it_has(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "a.he5", "w") as file:
-        file["HDFEOS/SWATHS/PRS_L2C_AOT/Data Fields/AOT_Map"] = np.ones((3, 3))
-    with pytest.raises(SceneError, match=r"without a hyperspectral cube \(PRS_L2C_AOT\)"):
-        open_scene(tmp_path / "a.he5")
+# Speed ----------------------------------------------------------------------------------------
 
 
 def test_a_lookup_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
