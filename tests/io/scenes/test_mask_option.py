@@ -1,76 +1,28 @@
-"""The option mask: flags of products and files of masks, whose pixels count as missing."""
+"""The option mask: flags of products, whose pixels count as missing."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import geopandas as gpd
 import h5py
 import numpy as np
 import pytest
-import rasterio
-import shapely
 import xarray as xr
-from affine import Affine
-from builders import NORTH_UP, cube_of, nm_tags, physical, run, write_tif
-from emit_cases import FWHM, NM, emit_lookup, write_emit
+from builders import cube_of, nm_tags, physical, run, write_tif
+from mask_cases import SHAPE, at, enmap, masked
 from product_cases import DESIS, ENMAP, NODATA, stored, write_desis, write_enmap
-from rasterio.warp import Resampling, reproject
-from swath_cases import write_prisma_swath
 
-from hsi_geo import batch, predict
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.readers.quality_layers import AUTO_KINDS, KINDS, FlagCode, kind_of_flag
-from hsi_geo.io.scenes.mask_option import mask_names, masked_counts, other_mask_warning
-from hsi_geo.io.scenes.scene import open_scene, scene_from_array
-from hsi_geo.tasks.artifacts.model import load_model
-
-if TYPE_CHECKING:
-    from planted import Planted
-
-SHAPE = (5, 7)
-
-#: A pixel of its own for each kind, and one that has two flags.
-PLACES = {
-    "clouds": [(0, 1), (4, 6)],
-    "cirrus": [(1, 0)],
-    "shadows": [(2, 5)],
-    "haze": [(3, 2), (4, 6)],
-    "snow": [(0, 4)],
-    "water": [(4, 0)],
-    "quality": [(2, 2)],
-}
-
-
-def at(*kinds: str) -> AnyArray:
-    """(5, 7) True where one of the kinds is flagged."""
-    found = np.zeros(SHAPE, bool)
-    for kind in kinds:
-        for place in PLACES[kind]:
-            found[place] = True
-    return found
-
+from hsi_geo.io.scenes.mask_option import masked_counts
+from hsi_geo.io.scenes.scene import open_scene
 
 # Products with all kinds of flags that they can have -------------------------------------------
-
-
-def enmap(folder: Path) -> Path:
-    path = write_enmap(folder)
-    names = {"clouds": "CLOUD", "shadows": "CLOUDSHADOW", "cirrus": "CIRRUS", "haze": "HAZE"}
-    for kind, name in {**names, "snow": "SNOW"}.items():
-        write_tif(path / f"{ENMAP}-QL_QUALITY_{name}.TIF", 2 * at(kind)[None].astype("uint8"))
-    classes = np.where(at("water"), 2, 1).astype("uint8")  # land is 1
-    write_tif(path / f"{ENMAP}-QL_QUALITY_CLASSES.TIF", classes[None])
-    defects = np.where(at("quality"), 1, np.zeros((7, 1, 1))).astype("uint8")
-    defects[2, at("quality")] = 0
-    write_tif(path / f"{ENMAP}-QL_PIXELMASK.TIF", defects)
-    return path
 
 
 def enmap_cog(folder: Path) -> Path:
@@ -165,11 +117,6 @@ def expected(product: str, *kinds: str) -> AnyArray:
     if product == "NEON" and "haze" not in kinds:
         found[4, 6] = False
     return found
-
-
-def masked(path: Path, mask: str) -> AnyArray:
-    """Pixels that the option takes away."""
-    return physical(open_scene(path, mask="none"))[1] & ~physical(open_scene(path, mask=mask))[1]
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -337,219 +284,7 @@ def test_masks_of_a_stac_item_are_known_by_their_names(tmp_path: Path) -> None:
         assert reasons == {"quality cloud": 1, "quality cirrus": 1}, path
 
 
-# EMIT's masks are in a file of their own --------------------------------------------------------
-
-EMIT_BANDS = (
-    *("Cloud flag", "Cirrus flag", "Water flag", "Spacecraft Flag", "Dilated Cloud Flag"),
-    *("AOD550", "H2O (g cm-2)", "Aggregate Flag"),
-)
-
-
-def write_emit_masks(path: Path, shape: tuple[int, int] = (6, 5)) -> AnyArray:
-    """A file of masks beside EMIT's reflectance; the (rows, columns, bands) numbers."""
-    masks = np.zeros((*shape, 8), "float32")
-    masks[1, 2, 0] = masks[3, 1, 4] = masks[4, 3, 1] = masks[2, 0, 2] = masks[..., 5] = 1
-    masks[0, 4, :] = -9999
-    masks[..., 7] = 1  # of all pixels
-    with h5py.File(path, "w") as file:
-        file["mask"] = masks
-        file["band_mask"] = np.ones((*shape, 36), "uint8")
-        file.create_group("sensor_band_parameters")["mask_bands"] = np.array(EMIT_BANDS, "S20")
-    return masks
-
-
-@pytest.mark.parametrize("product", ["L2A_RFL", "L2A_RFLUNCERT", "L1B_RAD"])
-def test_emits_masks_are_found_beside_it_and_follow_its_lookup_table(
-    tmp_path: Path, product: str
-) -> None:
-    path = write_emit(tmp_path / f"EMIT_{product}_001_20240101T000000_1_1.nc")
-    assert not masked(path, "auto").any()
-    masks = write_emit_masks(tmp_path / "EMIT_L2A_MASK_001_20240101T000000_1_1.nc")
-    cols, rows = (part - 1 for part in emit_lookup())
-    inside = cols >= 0
-    for mask, bands in (("auto", [0, 1, 3, 4]), ("water", [2]), ("cirrus", [1])):
-        swath = (masks[..., bands] == 1).any(axis=-1)
-        on_map = inside & swath[rows, cols] & physical(open_scene(path, mask="none"))[1]
-        assert on_map.any()
-        np.testing.assert_array_equal(masked(path, mask), on_map)
-    assert len(NM) == len(FWHM) == len(open_scene(path))
-    assert masked_counts(open_scene(path))["reasons"]["dilated cloud"] == 1
-
-
-@pytest.mark.parametrize("damage", ["cut", "shape", "text"])
-def test_a_damaged_file_of_masks_is_a_warning(tmp_path: Path, damage: str) -> None:
-    path = write_emit(tmp_path / "EMIT_L2A_RFL_001_a.nc")
-    beside = tmp_path / "EMIT_L2A_MASK_001_a.nc"
-    write_emit_masks(beside, (5, 6) if damage == "shape" else (6, 5))
-    if damage == "cut":
-        beside.write_bytes(beside.read_bytes()[:900])
-    elif damage == "text":
-        beside.write_text("no netCDF")
-    (warning,) = open_scene(path).attrs["warnings"]
-    assert warning.startswith(f"the masks in '{beside.name}' are not applied: ")
-    assert not masked(path, "auto").any()
-
-
-@pytest.mark.parametrize("level", ["L1", "L2C"])
-def test_prismas_flags_and_defective_pixels(tmp_path: Path, level: str) -> None:
-    """A pixel is defective if most bands of a detector are."""
-    path = write_prisma_swath(tmp_path / "a.he5", level)
-    with h5py.File(path) as file:
-        shape = file[f"HDFEOS/SWATHS/PRS_{level}_HCO/Data Fields/VNIR_Cube"].shape[::2]
-    defects = {"VNIR": np.zeros((shape[0], 3, shape[1]), "uint8")}
-    defects["SWIR"] = np.zeros((shape[0], 2, shape[1]), "uint8")
-    defects["VNIR"][4, :2, 5] = 1
-    defects["VNIR"][6, :1, 5] = 1  # one band of three
-    defects["SWIR"][9, :, 8] = 3
-    clouds, cover = np.zeros(shape, "uint8"), np.full(shape, 10, "uint8")
-    clouds[2:4, 7], clouds[0] = 1, 255
-    cover[12, 3:6], cover[13, 3] = 0, 1
-    with h5py.File(path, "a") as file:
-        fields = file[f"HDFEOS/SWATHS/PRS_{level}_HCO/Data Fields"]
-        for part, cube in defects.items():
-            fields[f"{part}_PIXEL_{'SAT' if level == 'L1' else 'L2'}_ERR_MATRIX"] = cube
-        if level == "L1":
-            fields["Cloud_Mask"], fields["LandCover_Mask"] = clouds, cover
-            fields["SunGlint_Mask"] = np.ones((2, 2), "uint8")
-
-    def taken(mask: str) -> list[list[int]]:
-        before, after = (
-            physical(open_scene(path, mask=one, grid="swath"))[1] for one in ("none", mask)
-        )
-        return np.argwhere(before & ~after).tolist()
-
-    assert taken("quality") == [[4, 5], [9, 8]]
-    assert taken("auto") == (
-        [[2, 7], [3, 7], [4, 5], [9, 8]] if level == "L1" else [[4, 5], [9, 8]]
-    )
-    if level == "L1":
-        assert taken("water") == [[12, 3], [12, 4], [12, 5]]
-        assert taken("snow") == [[13, 3]]
-
-
-# Types and nodata values -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "dtype", ["uint8", "int8", "uint16", "int16", "int32", "uint32", "float32"]
-)
-@pytest.mark.parametrize("nodata", [None, 7, -9999])
-@pytest.mark.parametrize("bands", [1, 3, 9])
-def test_masked_pixels_are_missing_in_any_type(
-    tmp_path: Path, dtype: str, nodata: float | None, bands: int
-) -> None:
-    """Also where the type cannot hold the declared value, or none is declared."""
-    low = 0 if dtype.startswith("u") else np.iinfo(dtype).min if "int" in dtype else -np.inf
-    if nodata is not None and nodata < low:
-        nodata = None  # GDAL writes no such value
-    values = (cube_of(bands) % 100 + 8).astype(dtype)
-    path = write_tif(
-        tmp_path / "a.tif",
-        values,
-        band_tags=nm_tags([450.0 + 50 * b for b in range(bands)]),
-        nodata=nodata,
-    )
-    mask = write_tif(tmp_path / "mask.tif", at("clouds", "water")[None].astype("uint8"))
-    scene = open_scene(path, mask=str(mask))
-    image, valid = physical(scene)
-    np.testing.assert_array_equal(valid, ~at("clouds", "water"))
-    np.testing.assert_array_equal(image[:, valid], values[:, valid])
-
-
-# Masks of the user -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> Path:
-    centres = [450.0 + 50 * band for band in range(4)]
-    return write_tif(tmp_path / "scene.tif", cube_of(4), band_tags=nm_tags(centres), nodata=-9)
-
-
-def test_a_raster_in_another_crs_masks_by_the_nearest_pixel(plain: Path, tmp_path: Path) -> None:
-    fine = np.zeros((1, 60, 90), "uint8")
-    fine[0, 10:30, 20:70] = 3
-    fine[0, 40:, :5] = 255  # nodata is no mask
-    there = Affine(5e-5, 0, 13.2827, 0, -2.5e-5, 52.5026)
-    path = write_tif(tmp_path / "mask.tif", fine, crs="EPSG:4326", transform=there, nodata=255)
-    with rasterio.open(plain) as scene:
-        wanted = np.zeros(SHAPE, "uint8")
-        reproject(
-            fine[0],
-            wanted,
-            src_transform=there,
-            src_crs="EPSG:4326",
-            src_nodata=255,
-            dst_transform=scene.transform,
-            dst_crs=scene.crs,
-            dst_nodata=255,
-            resampling=Resampling.nearest,
-        )
-    wanted = np.where(wanted == 3, 1, 0).astype(bool)
-    assert 0 < wanted.sum() < wanted.size
-    np.testing.assert_array_equal(masked(plain, str(path)), wanted)
-
-
-def test_polygons_mask_the_pixels_whose_centre_they_cover(plain: Path, tmp_path: Path) -> None:
-    left, top = NORTH_UP.c, NORTH_UP.f
-    box = shapely.box(left + 31, top - 59, left + 121, top - 21)
-    frame = gpd.GeoDataFrame(geometry=[box], crs="EPSG:32633").to_crs(4326)
-    frame.to_file(tmp_path / "mask.geojson")
-    wanted = np.zeros(SHAPE, bool)
-    wanted[1:3, 1:4] = True
-    np.testing.assert_array_equal(masked(plain, str(tmp_path / "mask.geojson")), wanted)
-    assert masked_counts(open_scene(plain, mask=str(tmp_path / "mask.geojson")))["reasons"] == {
-        "mask file": 6
-    }
-
-
-def test_a_mask_elsewhere_masks_nothing_and_is_a_warning(plain: Path, tmp_path: Path) -> None:
-    away = Affine(30, 0, 900000, 0, -20, 100000)
-    path = write_tif(tmp_path / "mask.tif", np.ones((1, 5, 7), "uint8"), transform=away)
-    scene = open_scene(plain, mask=str(path))
-    assert scene.attrs["warnings"] == (f"the mask '{path}' lies outside of it: nothing is masked",)
-    assert physical(scene)[1].all()
-
-
-def no_crs(folder: Path) -> Path:
-    return write_tif(folder / "mask.tif", np.ones((1, 9, 7), "uint8"), crs=None)
-
-
-def lines(folder: Path) -> Path:
-    frame = gpd.GeoDataFrame(geometry=[shapely.LineString([(0, 0), (1, 1)])], crs="EPSG:32633")
-    frame.to_file(folder / "lines.gpkg")
-    return folder / "lines.gpkg"
-
-
-def words(folder: Path) -> Path:
-    (folder / "words.txt").write_text("clouds")
-    return folder / "words.txt"
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (no_crs, "mask '.*' has other pixels than the scene, and one of them has no coordinate"),
-        (lines, "mask '.*' holds no polygon; give polygons to mask="),
-        (words, "mask '.*' "),
-        (lambda folder: "cluods", "mask='cluods' is neither a file nor words for flags"),
-        (lambda folder: "clouds", "scene '.*' has no flags of clouds; give the file of a mask"),
-        (lambda folder: "", "mask='' is neither"),
-    ],
-)
-def test_masks_that_cannot_be_used_are_refused(
-    plain: Path, tmp_path: Path, make: Callable[[Path], Any], message: str
-) -> None:
-    with pytest.raises(OptionError, match=message):
-        open_scene(plain, mask=str(make(tmp_path)))
-
-
-def test_arrays_take_no_mask() -> None:
-    scene = scene_from_array(np.ones((2, 3, 4)), np.array([550.0, 660.0]))
-    assert open_scene(scene, mask="none") is scene
-    with pytest.raises(
-        OptionError, match="is an array, and a mask is applied when a file is opened"
-    ):
-        open_scene(scene, mask="clouds")
+# Sizes and names of flags ------------------------------------------------------------------------
 
 
 def test_a_layer_of_another_size_is_refused(tmp_path: Path) -> None:
@@ -593,90 +328,3 @@ def test_bits_and_values_of_cf_are_compared_together() -> None:
     flagged, known = code.decode(np.array([[2, 6, 3, 1, 255]], "uint8"))
     assert flagged.tolist() == [[True, True, False, False, False]]
     assert known.all()
-
-
-# Jobs --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.slow
-def test_masked_pixels_teach_nothing_and_get_no_class(planted: Planted, tmp_path: Path) -> None:
-    """As if the pixels were missing in the scene itself."""
-    shots = planted.shots(tmp_path / "shots.gpkg")
-    hidden = np.zeros(planted.truth.shape, bool)
-    hidden[20:30, 10:40] = True
-    mask = write_tif(tmp_path / "mask.tif", hidden[None].astype("uint8"))
-    values = np.where(hidden, -999, planted.values)
-    holes = write_tif(
-        tmp_path / "holes.tif", values, band_tags=nm_tags(list(planted.centres_nm)), nodata=-999
-    )
-    for scene, options, name in ((planted.path, ("--mask", mask), "a"), (holes, (), "b")):
-        done = run("classify", scene, "--shots", shots, "-o", tmp_path / f"{name}.tif", *options)
-        assert done.exit_code == 0, done.output
-    with rasterio.open(tmp_path / "a.tif") as a, rasterio.open(tmp_path / "b.tif") as b:
-        np.testing.assert_array_equal(a.read(1), b.read(1))
-        np.testing.assert_array_equal(a.read(1) == 0, hidden | (planted.truth == 0))
-    record = json.loads((tmp_path / "a.json").read_text())
-    assert record["mask"]["masked_px"] == 300
-    assert record["mask"]["reasons"] == {"mask file": 300}
-    shown = run("info", planted.path, "--shots", shots, "--mask", mask).stdout
-    assert "pixels on nodata or masked" in shown
-
-
-@pytest.mark.parametrize(
-    ("adapted", "option", "warns"),
-    [
-        (["auto"], "auto", False),
-        (["auto"], "none", True),
-        (["clouds,shadows"], "Shadows, clouds", False),
-        (["auto", "none"], "none", False),
-        (["mask file"], "auto", True),
-        (None, "none", False),
-        ("auto", "none", False),
-        ([3], "none", False),
-    ],
-)
-def test_another_mask_than_the_models_is_a_warning(
-    tmp_path: Path, adapted: object, option: str, warns: bool
-) -> None:
-    scene = open_scene(enmap(tmp_path / "product"), mask=option)
-    warning = other_mask_warning(scene, adapted)
-    assert bool(warning) == warns
-    if warns:
-        assert mask_names([scene, scene])[0] in warning
-
-
-def test_a_map_warns_of_another_mask(planted: Planted, model: Path, tmp_path: Path) -> None:
-    adapted = load_model(model)
-    parameters = {**adapted.record["parameters"], "masks": ["clouds"]}
-    other = dataclasses.replace(adapted, record={**adapted.record, "parameters": parameters})
-    result = predict(planted.path, other, out=tmp_path / "map.tif")
-    assert "was adapted with the mask 'clouds'" in " ".join(result.record["warnings"])
-    again = predict(planted.path, adapted, out=tmp_path / "again.tif")
-    assert "the mask" not in " ".join(again.record["warnings"])
-
-
-def test_batches_mask_each_tile_and_map_again_with_another_mask(
-    halves: list[Path], model: Path, scheduler: str, tmp_path: Path
-) -> None:
-    hidden = np.zeros((37, 53), "uint8")
-    hidden[5:12, 15:30] = 1  # of both tiles
-    mask = write_tif(tmp_path / "mask.tif", hidden[None])
-
-    def mapped(option: str) -> tuple[AnyArray, int]:
-        result = batch(halves, model, tmp_path / "maps", scheduler=scheduler, mask=option)
-        parts = []
-        for path in result.maps.values():
-            with rasterio.open(path) as file:
-                parts.append(file.read(1))
-        return np.hstack(parts), result.count("mapped")
-
-    everything, _ = mapped("auto")
-    some, count = mapped(str(mask))
-    assert count == 2
-    np.testing.assert_array_equal(some == 0, (everything == 0) | (hidden == 1))
-    assert mapped(str(mask))[1] == 0
-    write_tif(mask, (1 - hidden)[None])
-    assert mapped(str(mask))[1] == 2
-    record = json.loads((tmp_path / "maps" / "west.json").read_text())
-    assert record["mask"]["masked_px"] == 37 * 21 - 7 * 6
