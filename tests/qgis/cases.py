@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from designer_cases import batch_dialog, dialogs, helped, whole_model
+from engine_cases import live_orphan, live_restart
 from label_cases import (
     layers_of_project,
     named_values,
@@ -25,17 +26,7 @@ from label_cases import (
 )
 from layer_cases import coded_places, moved, overridden, several_runs
 from leaving_cases import live_leaving, live_removed, live_two_scenes
-from live_cases import (
-    live_drawing,
-    live_layers,
-    live_orphan,
-    live_product,
-    live_project,
-    live_restart,
-    live_session,
-    live_suggestions,
-    live_updates,
-)
+from live_cases import live_drawing, live_layers, live_product, live_project, live_session
 from merge_cases import (
     live_any_changes,
     live_coded_layers,
@@ -45,6 +36,7 @@ from merge_cases import (
     live_shown_names,
     live_swapped_labels,
 )
+from preview_cases import live_suggestions, live_updates
 from product_layer_cases import (
     cached_names,
     file_names,
