@@ -360,3 +360,13 @@ from hsi_geo.cli.main import main
 sys.argv[1:] = sys.argv[1:] or ["serve"]
 main()
 """
+
+
+def busy(served: Served, method: str = "update", **params: Any) -> int:
+    """Open a scene, and start a request that computes until its gate opens; its id."""
+    served.call("open", scene="a.tif")
+    served.wait_until_idle(served.engine)
+    served.made[0].gate.clear()
+    id = served.start(method, session=1, **({"shots": FEATURES} | params))
+    served.wait_for(lambda: served.made[0].users == 1)
+    return id
