@@ -34,3 +34,7 @@ def ids_in(path: Path) -> UInt8Array:
     """(H, W) class ids of a map file."""
     with rasterio.open(path) as file:
         return np.asarray(file.read(1))
+
+
+def states(result: BatchResult) -> dict[str, str]:
+    return {Path(path).stem: outcome.state for path, outcome in result.outcomes.items()}
