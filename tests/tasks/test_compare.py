@@ -1,4 +1,4 @@
-"""Comparison of two maps: pairs of classes, other tables and grids, confidence, polygons, and areas of change."""
+"""Comparison of two maps: pairs of classes, other tables and grids, polygons, and areas of change."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ import shapely
 from affine import Affine
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from builders import run
-from class_map_cases import CLASSES, random_probabilities, write_map
-from class_map_cases import GRID as CLASS_GRID
+from class_map_cases import CLASSES
 from pyproj import CRS
 from small_disk import small_disk
 
@@ -24,11 +23,7 @@ from hsi_geo import compare, sample
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import HsiGeoError, MapError, OptionError, OutputExistsError
 from hsi_geo.io.labels.qgis_styles import find_style
-from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.maps.record import write_record
-from hsi_geo.io.maps.rejection import Rejection
-from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.tasks.change.change_classes import match_classes, pair_name
 from hsi_geo.tiling import Grid
 
@@ -208,43 +203,6 @@ def test_maps_apart_are_refused(write: Write, tmp_path: Path) -> None:
         compare(first, second, out=tmp_path / "change.tif")
 
 
-@pytest.fixture
-def sure(tmp_path: Path) -> tuple[Path, Path]:
-    """Two maps of hsi-geo, the one with its confidence, the other with its probabilities."""
-    found = []
-    for name, kind, seed in (("old", "confidence", 4), ("new", "probabilities", 5)):
-        paths = MapPaths.of(tmp_path / f"{name}.tif", **{kind: True})
-        write_map(paths, random_probabilities(seed=seed))
-        found.append(paths.classes)
-    return found[0], found[1]
-
-
-def test_confidence_is_the_product_of_both(sure: tuple[Path, Path], tmp_path: Path) -> None:
-    found = compare(*sure, out=tmp_path / "change.tif")
-    first, second = (random_probabilities(seed=seed) for seed in (4, 5))
-    wanted = 100 * first.max(axis=0) * second.max(axis=0)
-    with rasterio.open(tmp_path / "change_confidence.tif") as file:
-        percent = file.read(1).astype(float)
-    mapped = first.any(axis=0)
-    assert (percent[~mapped] == 255).all()
-    assert np.abs(percent - wanted)[mapped].max() < 1.5
-    assert found.matrix.percent is not None
-    old, new = first.argmax(axis=0), second.argmax(axis=0)
-    here = mapped & (old == 1) & (new == 2)
-    assert found.matrix.percent[1, 2] == pytest.approx(wanted[here].mean(), abs=1)
-
-
-def test_confidence_is_resampled_with_the_map(sure: tuple[Path, Path], tmp_path: Path) -> None:
-    plain = compare(*sure, out=tmp_path / "a.tif")
-    for path in (sure[1], sure[1].with_name("new_probabilities.tif")):
-        with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as file:
-            file.transform = file.transform @ Affine.translation(0.2, 0.2)
-    moved = compare(*sure, out=tmp_path / "b.tif", resample=True)
-    assert moved.matrix.percent is not None
-    assert plain.matrix.percent is not None
-    assert moved.matrix.percent == pytest.approx(plain.matrix.percent, abs=3)
-
-
 def test_polygons_are_the_patches_that_changed(maps: tuple[Path, Path], tmp_path: Path) -> None:
     compare(*maps, out=tmp_path / "change.gpkg", smooth=2, report=True)
     frame = gpd.read_file(tmp_path / "change.gpkg", layer="change")
@@ -409,73 +367,3 @@ def test_rotated_and_degree_grids_are_one_lattice_too() -> None:
         assert lattice_offset(own, shifted) is None
         finer = Grid(7, 9, transform @ Affine.scale(0.99), CRS.from_epsg(epsg))
         assert lattice_offset(own, finer) is None
-
-
-def rejecting(tmp_path: Path, name: str, rejected: AnyArray, seed: int) -> tuple[Path, AnyArray]:
-    """A map that rejects some pixels as unlike any shot, and others as too uncertain; its ids."""
-    probabilities = random_probabilities(seed=seed)
-    probabilities[:, rejected] *= np.float32(0.1)
-    rejection = Rejection.of(CLASSES, min_familiarity=0.5, min_confidence=0.4)
-    paths = MapPaths.of(tmp_path / name)
-    with MapWriter(paths, CLASS_GRID, CLASSES, rejection=rejection) as writer:
-        writer.write(CLASS_GRID.window, probabilities)
-    entries = [{"id": c.id, "name": c.name, "color": c.color} for c in rejection.classes]
-    listed = [{"id": c.id, "name": c.name, "color": c.color} for c in CLASSES]
-    write_record(paths, {"classes": listed, "rejected_classes": entries})
-    with rasterio.open(paths.classes) as file:
-        return paths.classes, file.read(1)
-
-
-@pytest.mark.parametrize("asked", [False, True])
-def test_rejected_pixels_are_compared_only_if_asked_and_are_no_changed_land(
-    tmp_path: Path, asked: bool
-) -> None:
-    rejected = np.zeros(CLASS_GRID.shape, bool)
-    rejected[20:30, 4:31] = True
-    old, before = rejecting(tmp_path, "old.tif", np.zeros_like(rejected), 4)
-    new, after = rejecting(tmp_path, "new.tif", rejected, 9)
-    assert {4, 5} <= set(np.unique(after))
-    arguments = ["--with-rejected"] if asked else []
-    shown = run("compare", old, new, "-o", tmp_path / "c.tif", "--report", *arguments)
-    assert shown.exit_code == 0, shown.stderr
-    found = compare(old, new, out=tmp_path / "d.tif", with_rejected=asked, polygons=True)
-    land = (before > 0) & (before < 4) & (after > 0) & (after < 4)
-    assert found.matrix.changed_share == pytest.approx((before != after)[land].mean())
-    assert found.rejected == (int((before > 3).sum()), int((after > 3).sum()))
-    told = "compared, not counted as changed" if asked else "not compared"
-    assert f"rejected, {told}: {found.rejected[0]} pixels of the old map" in shown.stdout
-    with rasterio.open(tmp_path / "d.tif") as file:
-        ids = file.read(1)
-    compared = (before > 0) & (after > 0) if asked else land
-    assert (ids == np.where(compared, 100 * before.astype(int) + after, 0)).all()
-    names = {pair.name for pair in found.pairs}
-    unlike = f"{CLASSES[1].name} → unlike any shot"
-    assert (unlike in names) == asked
-    assert ("too uncertain in both maps" in names) == asked
-    assert read_map(tmp_path / "d.tif").names.keys() == set(np.unique(ids)) - {0}
-    assert (unlike in (tmp_path / "c_report.html").read_text(encoding="utf-8")) == asked
-    drawn_names = set(gpd.read_file(tmp_path / "d_polygons.gpkg", layer="d_polygons")["name"])
-    assert (unlike in drawn_names) == asked
-    # The map of change is sampled and assessed as any other, also its rejected pixels.
-    sample(tmp_path / "d.tif", out=tmp_path / "visit.gpkg", count=60, overwrite=True)
-
-
-def test_maps_that_share_rejected_classes_only_are_refused() -> None:
-    one = (LandClass(1, "rye", "#111111"), LandClass(2, "unlike any shot", "#404040"))
-    other = (LandClass(1, "oats", "#222222"), LandClass(2, "unlike any shot", "#404040"))
-    with pytest.raises(MapError, match="no class in common"):
-        match_classes(one, other, ["unlike any shot"])
-
-
-@pytest.mark.parametrize("lacking", [("old",), ("new",), ("old", "new")])
-def test_the_log_names_the_map_without_confidence(
-    sure: tuple[Path, Path], tmp_path: Path, lacking: tuple[str, ...]
-) -> None:
-    for name in lacking:
-        for path in tmp_path.glob(f"{name}_*.tif"):
-            path.unlink()
-    shown = run("compare", *sure, "-o", tmp_path / "change.tif")
-    assert shown.exit_code == 0, shown.stderr
-    (line,) = [one for one in shown.stderr.splitlines() if "confidence of changes" in one]
-    for name in ("old", "new"):
-        assert (f"{name}.tif'" in line) == (name in lacking)
