@@ -1,15 +1,9 @@
-"""Reports: their numbers are those of the result, and a browser shows them offline."""
+"""Reports about maps: their numbers are those of the result, and a browser shows them offline."""
 
 from __future__ import annotations
 
-import base64
-import io
-import json
-import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +15,12 @@ import shapely
 from affine import Affine
 from builders import run, snapshot
 from matplotlib.image import imread
+from report_pages import Page
 
-from hsi_geo import MapOptions, assess, classify
-from hsi_geo.errors import OptionError
+from hsi_geo import MapOptions, classify
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.maps.areas import row_areas_ha
-from hsi_geo.io.reports.html import Report, Section, Table, write_report
 from hsi_geo.io.scenes.properties import grid_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.adapt import adapt
@@ -41,47 +34,6 @@ Recorder = Any
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-class Page(HTMLParser):
-    """What a page shows and asks for."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.text = ""
-        self.asked: list[str] = []
-        self.headings: list[str] = []
-        self.rows: list[list[str]] = []
-        self.open: list[str] = []
-        self.html = path.read_text(encoding="utf-8")
-        self.feed(self.html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.asked += [value or "" for name, value in attrs if name in ("src", "href")]
-        self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.open = self.open[: len(self.open) - self.open[::-1].index(tag) - 1]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if "td" in self.open or "th" in self.open:
-            self.rows[-1][-1] += data
-        elif self.open and self.open[-1] == "h2":
-            self.headings.append(data)
-
-    def row(self, first: str) -> list[str]:
-        """The first row that begins so."""
-        return next(row for row in self.rows if row and row[0] == first)
-
-    @property
-    def pictures(self) -> Iterator[Any]:
-        for uri in self.asked:
-            yield imread(io.BytesIO(base64.b64decode(uri.partition(",")[2])), format="png")
 
 
 @pytest.fixture
@@ -336,51 +288,6 @@ def test_classify_command_writes_a_report(planted: Planted, tmp_path: Path) -> N
     before = snapshot(tmp_path)
     assert "already there" in run(*args).output
     assert snapshot(tmp_path) == before
-
-
-# Assessments ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("design", [None, "simple"])
-@pytest.mark.slow
-def test_assess_writes_a_report(planted: Planted, tmp_path: Path, design: str | None) -> None:
-    out = tmp_path / "m.tif"
-    classify(planted.path, planted.shots(tmp_path / "shots.gpkg"), out=out)
-    reference = planted.shots(tmp_path / "reference.gpkg", per_class=7)
-    page_path = tmp_path / "page.html"
-    args: list[object] = ["assess", out, "--reference", reference, "-o", page_path]
-    args += ["--design", design] if design else []
-    shown = run(*args, "--progress", "jsonl")
-    assert shown.exit_code == 0, shown.output
-    result = json.loads(shown.stderr.strip().splitlines()[-1])
-    assert result["outputs"] == {"report": str(page_path)}
-    page = Page(page_path)
-    assert ("Areas" in page.headings) == (design is not None)
-    assert re.search(r"Overall accuracy of the (reference pixels|whole map): \d", page.text)
-    found = assess(out, reference, design=design)  # type: ignore[arg-type]
-    assert page.row("kappa")[1] == f"{found.kappa} %"
-    for score in found.scores:
-        assert page.row(score.name)[1:4] == [
-            str(score.mapped),
-            str(score.reference),
-            str(score.user),
-        ]
-    (shown_map,) = page.pictures
-    assert shown_map.shape[:2] == planted.truth.shape
-    assert "already there" in run(*args).output
-    assert run(*args, "--overwrite").exit_code == 0
-    with pytest.raises(OptionError, match=r"does not end in \.html"):
-        assess(out, reference, out=tmp_path / "page.pdf")
-
-
-def test_report_escapes_text_of_users(tmp_path: Path) -> None:
-    table = Table(("class", "<i>"), [("<script>alert(1)</script>", "&")], colors=["#ff0000"])
-    report = Report("<b>", "a < b", ["<img src=x>"], [Section("s", tables=(table,))], "a && b")
-    write_report(report, tmp_path / "a.html")
-    page = Page(tmp_path / "a.html")
-    assert "script" not in page.html.replace("&lt;script&gt;", "").replace("&lt;/script&gt;", "")
-    assert page.asked == []
-    assert page.row("<script>alert(1)</script>") == ["<script>alert(1)</script>", "&"]
 
 
 # In a browser ---------------------------------------------------------------------------------
