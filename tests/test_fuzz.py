@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import warnings
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,39 +15,21 @@ import pytest
 import shapely
 from affine import Affine
 from builders import NORTH_UP, cube_of, write_tif
-from fuzzing import fuzz, open_and_check, result_or_error
+from fuzzing import LISTS, NUMBERS, ODD, VALUES, fuzz, open_and_check, result_or_error
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pyproj import CRS
+from shots_cases import UTM
 
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.files import redirects
 from hsi_geo.io.files.redirects import _absolute
-from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.shot_pixels import burn
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import make_shots
-from hsi_geo.io.maps.class_styles import aux_xml
 from hsi_geo.io.scenes.properties import grid_of, require_upright
 from hsi_geo.io.scenes.scene import open_scene
-from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.tiling import Grid, Window
-
-#: Words that parsers may fail on.
-ODD = st.sampled_from(
-    [
-        "", " ", "{}", "{", "}", "{{}}", "nan", "inf", "-inf", "-1", "0", "1e400", "0x10", "1,2",
-        "{1, 2", "{,}", "{1;2;3}", "= =", "\x00", "\udcff", "é", "Ω", "None", "true", "1_000",
-        "99999999999999999999", "9" * 400, "{" + "1, " * 50 + "}",
-    ]
-)  # fmt: skip
-NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64).map(repr)
-LISTS = st.lists(st.one_of(NUMBERS, st.sampled_from(["462", "0.55", "x"])), max_size=5).map(
-    lambda words: "{" + ", ".join(words) + "}"
-)
-VALUES = st.one_of(ODD, NUMBERS, LISTS, st.text(max_size=12))
-
+from hsi_geo.tiling import Window
 
 # Headers --------------------------------------------------------------------------------------
 
@@ -136,87 +115,6 @@ def test_any_header_beside_a_geotiff(tmp_path: Path, text: str) -> None:
     result_or_error(lambda: open_and_check(path))
 
 
-JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.floats(), st.text(max_size=5)),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4),
-        st.dictionaries(
-            st.sampled_from(["center_wavelength", "full_width_half_max", "wavelength", "bbl", "x"]),
-            inner,
-        ),
-    ),
-    max_leaves=12,
-)
-
-
-@fuzz
-@given(bands=JSON, envi=JSON, cut=st.integers(0, 3))
-def test_any_stac_item_beside_a_geotiff(tmp_path: Path, bands: Any, envi: Any, cut: int) -> None:
-    path = tmp_path / "a.tif"
-    if not path.exists():
-        write_tif(path, cube_of(3))
-    item = json.dumps({"properties": {"eo:bands": bands, "envi:metadata": envi}})
-    path.with_suffix(".stac.json").write_text(item[: len(item) - cut])
-    result_or_error(lambda: open_and_check(path))
-
-
-ASSET = st.sampled_from(
-    [
-        *("href", "roles", "title", "eo:bands", "bands", "raster:bands", "nodata", "raster:scale"),
-        *("classification:bitfields", "classification:classes", "name", "offset", "length"),
-        *("value", "center_wavelength", "scale"),
-    ]
-)
-PARTS = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.floats(),
-        st.integers(),
-        st.sampled_from(
-            ["a.tif", "m.tif", "..", "cloud", "data-mask", "\x00", "http://127.0.0.1:9/a"]
-        ),
-    ),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(ASSET, inner)),
-    max_leaves=16,
-)
-
-
-@fuzz
-@given(image=PARTS, mask=st.dictionaries(ASSET, PARTS), beside=st.booleans())
-@pytest.mark.slow
-def test_any_assets_of_a_stac_item(tmp_path: Path, image: Any, mask: Any, beside: bool) -> None:
-    if not (tmp_path / "a.tif").exists():
-        write_tif(tmp_path / "a.tif", cube_of(3))
-        write_tif(tmp_path / "m.tif", cube_of(1).astype("uint8"))
-    assets = {"data": {"href": "a.tif", "eo:bands": image}, "mask": {"href": "m.tif", **mask}}
-    item = {"properties": {"platform": image}, "assets": assets}
-    path = tmp_path / "item.json"
-    path.write_text(json.dumps(item))
-    result_or_error(lambda: open_and_check(tmp_path / "a.tif" if beside else path, "400:900"))
-
-
-@fuzz
-@given(
-    content=st.dictionaries(
-        st.sampled_from(["type", "features", "links", "properties", "assets", "id"]),
-        st.one_of(
-            PARTS, st.sampled_from(["FeatureCollection", "Feature", "Collection", "Catalog"])
-        ),
-    ),
-    features=st.lists(st.dictionaries(st.sampled_from(["id", "properties", "assets"]), PARTS)),
-    member=st.sampled_from(["", "#", "#a", "#None"]),
-)
-@pytest.mark.slow
-def test_any_items_of_a_collection(
-    tmp_path: Path, content: Any, features: list[Any], member: str
-) -> None:
-    path = tmp_path / "items.json"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features, **content}))
-    result_or_error(lambda: open_scene(f"{path}{member}", wavelengths="400:900"))
-    result_or_error(lambda: list_tiles([path], lambda _: None))
-
-
 @fuzz
 @given(
     location=st.one_of(
@@ -254,34 +152,6 @@ def test_any_mask_option(tmp_path: Path, option: str) -> None:
     if not path.exists():
         write_tif(path, cube_of(3), band_tags=[{"wavelength": str(nm)} for nm in (462, 551, 640)])
     result_or_error(lambda: open_scene(path, mask=option).load())
-
-
-LIBRARY_ENDINGS = st.sampled_from([".csv", ".asd", ".sig", ".sli", ".geojson", ".json", ".txt"])
-
-
-@fuzz
-@given(
-    ending=LIBRARY_ENDINGS,
-    content=st.one_of(
-        st.binary(max_size=700),
-        VALUES.map(
-            lambda text: f"name,class,{text},500,600,700,800\n1,a,1,2,3,4,5".encode(
-                "utf-8", "replace"
-            )
-        ),
-        VALUES.map(
-            lambda text: f"Wavelength,a,b\n{text},1,2\n500,{text},3".encode("utf-8", "replace")
-        ),
-        st.binary(min_size=300, max_size=300).map(lambda tail: b"as7" + bytes(183) + tail * 3),
-        VALUES.map(lambda text: f"data=\n400 1 1 {text}\n500 1 1 20".encode("utf-8", "replace")),
-    ),
-)
-def test_any_library(tmp_path: Path, ending: str, content: bytes) -> None:
-    path = tmp_path / f"library{ending}"
-    path.write_bytes(content)
-    (tmp_path / "library.hdr").write_text("ENVI\nsamples = 3\nlines = 2\ndata type = 4\n")
-    result_or_error(lambda: read_shots(path))
-    path.unlink()
 
 
 # Masks and side files --------------------------------------------------------------------------
@@ -414,105 +284,7 @@ def test_any_name(name: str) -> None:
     result_or_error(lambda: open_scene(name))
 
 
-@fuzz
-@given(names=st.lists(st.text(max_size=20), min_size=4, max_size=4))
-def test_any_class_names(tmp_path: Path, names: list[str]) -> None:
-    """A class table holds names that XML and GDAL can store, and each class once."""
-    places = gpd.GeoSeries(shapely.points([(x, x) for x in range(4)]), crs=UTM)
-
-    def attempt() -> None:
-        classes = make_shots(places, names).classes
-        root = ET.fromstring(aux_xml(classes))
-        written = [entry.text or "" for entry in root.iter("Category")][1:]
-        assert written == [c.name for c in classes]
-        assert len({c.name for c in classes}) == len(classes)
-
-    result_or_error(attempt)
-
-
-# Geometries -----------------------------------------------------------------------------------
-
-UTM = CRS.from_epsg(32633)
-CLOSE = st.floats(-5, 25)
-COORDINATES = st.one_of(
-    CLOSE,
-    CLOSE,
-    CLOSE,
-    st.sampled_from([0.0, 12.0, 17.0, math.nan, math.inf, 1e300, -1e18, 5e-324]),
-)
-SPOT = st.tuples(COORDINATES, COORDINATES)
-
-#: NaN does not equal itself: a ring that began with it could not be closed.
-RING = st.tuples(st.tuples(CLOSE, CLOSE), st.lists(SPOT, min_size=2, max_size=6)).map(
-    lambda parts: [parts[0], *parts[1]]
-)
-
-
-@st.composite
-def shapes(draw: st.DrawFn) -> Any:
-    """Geometries of every kind around a grid of 12 x 17 pixels: crossed, flat, empty, far, 3-D."""
-    kind = draw(st.sampled_from(["Point", "LineString", "Polygon", "Multi", "Collection", "None"]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # NaN among the coordinates
-        if kind == "Point":
-            return draw(st.one_of(SPOT.map(shapely.Point), st.just(shapely.Point())))
-        if kind == "LineString":
-            return shapely.LineString(draw(st.lists(SPOT, min_size=2, max_size=5)))
-        if kind == "Polygon":
-            ring, hole = draw(RING), draw(st.lists(RING, max_size=1))
-            return shapely.Polygon(ring, hole)
-        if kind == "None":
-            return draw(st.sampled_from([None, shapely.Polygon(), shapely.GeometryCollection()]))
-        if kind == "Multi":
-            return shapely.MultiPoint(draw(st.lists(SPOT, max_size=4)))
-        return shapely.GeometryCollection(draw(st.lists(shapes(), max_size=3)))
-
-
-def placed(shape: Any) -> Any:
-    """From (column, row) to the coordinates of the grid."""
-    if shape is None:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return shapely.transform(
-            shape, lambda xy: xy * [NORTH_UP.a, NORTH_UP.e] + [NORTH_UP.c, NORTH_UP.f]
-        )
-
-
-LABELS = st.one_of(
-    st.lists(st.sampled_from(["a", "b", " ", None]), min_size=5, max_size=5),
-    st.lists(st.sampled_from([1.0, 2.0, 2.5, math.nan]), min_size=5, max_size=5),
-    st.lists(st.integers(-3, 3), min_size=5, max_size=5),
-)
-
-
-@fuzz
-@given(
-    drawn=st.lists(shapes(), min_size=5, max_size=5),
-    labels=LABELS,
-    crs=st.sampled_from([UTM, CRS.from_epsg(4326), None]),
-    all_touched=st.booleans(),
-)
-@pytest.mark.filterwarnings("ignore:.*crs.*:UserWarning", "ignore:invalid value:RuntimeWarning")
-def test_any_shots(
-    tmp_path: Path, drawn: list[Any], labels: list[Any], crs: CRS | None, all_touched: bool
-) -> None:
-    frame = gpd.GeoDataFrame({"class": labels}, geometry=[placed(s) for s in drawn], crs=crs)
-    path = tmp_path / "shots.fgb"
-    path = path.with_suffix(".gpkg")
-    path.unlink(missing_ok=True)
-    frame.to_file(path)
-
-    def attempt() -> None:
-        grid = Grid(12, 17, NORTH_UP, UTM)
-        pixels = burn(read_shots(path, all_touched=all_touched), grid)
-        assert len(pixels)
-        assert ((pixels.rows >= 0) & (pixels.rows < 12)).all()
-        assert ((pixels.cols >= 0) & (pixels.cols < 17)).all()
-        assert len(set(zip(pixels.rows, pixels.cols, strict=True))) == len(pixels)
-
-    result_or_error(attempt)
-    result_or_error(lambda: read_area(path, Grid(12, 17, NORTH_UP, UTM)))
+# Grids ----------------------------------------------------------------------------------------
 
 
 @fuzz

@@ -1,4 +1,4 @@
-"""Trying files: each gives a result or an `HsiGeoError`."""
+"""Trying files: each gives a result or an `HsiGeoError`; and values that parsers may fail on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.scenes.properties import bands_of, require_upright
@@ -44,3 +45,18 @@ def open_and_check(path: Path, wavelengths: str | None = None, grid: str | None 
     assert np.isfinite(image).all()
     assert image.shape[1:] == valid.shape
     require_upright(scene)
+
+
+#: Words that parsers may fail on.
+ODD = st.sampled_from(
+    [
+        "", " ", "{}", "{", "}", "{{}}", "nan", "inf", "-inf", "-1", "0", "1e400", "0x10", "1,2",
+        "{1, 2", "{,}", "{1;2;3}", "= =", "\x00", "\udcff", "é", "Ω", "None", "true", "1_000",
+        "99999999999999999999", "9" * 400, "{" + "1, " * 50 + "}",
+    ]
+)  # fmt: skip
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64).map(repr)
+LISTS = st.lists(st.one_of(NUMBERS, st.sampled_from(["462", "0.55", "x"])), max_size=5).map(
+    lambda words: "{" + ", ".join(words) + "}"
+)
+VALUES = st.one_of(ODD, NUMBERS, LISTS, st.text(max_size=12))
