@@ -21,7 +21,7 @@ import xarray as xr
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots
-from hsi_geo.io.readers.pixel_files import file_states
+from hsi_geo.io.readers.pixel_files import file_states, part_name
 from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, declared
 from hsi_geo.io.scenes.lazy import files_with_values
 from hsi_geo.io.scenes.properties import bands_of, name_of
@@ -235,19 +235,25 @@ def _version(package: str) -> str:
 def scene_hash(scene: xr.DataArray) -> str:
     """SHA-256 of a scene's header, and of size and modification time of all files that hold its values and masks.
 
-    Pixels are not read. Copies of the same files have the same hash, wherever they are. Of values in memory only the header
-    counts.
+    Pixels are not read. Copies of the same files have the same hash, wherever they are. Parts of one file, such as the scenes
+    in an archive, have different ones, and so have links. Of values in memory only the header counts.
 
     Args:
         scene: What `open_scene` returned.
     """
+    files = files_with_values(scene)
+    states = file_states(files or ())
     header = _header(scene) | {
         "fwhm_nm": bands_of(scene).fwhm_nm.tolist(),
         "nodata": _declared(scene, NODATA, np.nan),
         "scale": _declared(scene, SCALE, 1.0),
         "offset": _declared(scene, OFFSET, 0.0),
-        "files": file_states(files_with_values(scene) or ()),
+        "files": states,
     }
+    if files is not None:
+        elsewhere = [file for file, state in zip(files, states, strict=True) if state is None]
+        parts = sorted({part_name(name) for name in (name_of(scene), *elsewhere)} - {""})
+        header |= {"parts": parts} if parts else {}
     if scene.chunks is not None and "opened" in scene.encoding:  # Dask may read the files later
         header["read_by_dask"] = file_states(scene.encoding["opened"].files)
     return text_hash(json.dumps(header, sort_keys=True))

@@ -70,6 +70,17 @@ def as_link(name: str) -> str | None:
     return name if _LINK.match(name) else None
 
 
+def without_query(name: str) -> str:
+    """A link without its query, which may hold a key; other names as they are.
+
+    Example:
+        >>> without_query("/vsicurl/https://a.org/b.tif?token=1"), without_query("b?.tif")
+        ('https://a.org/b.tif', 'b?.tif')
+    """
+    link = as_link(name)
+    return name if link is None else re.sub(r"\?[^#]*", "", link)
+
+
 def gdal_name(name: str) -> str:
     """GDAL's name of a link; other names stay as they are.
 

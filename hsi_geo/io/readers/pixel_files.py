@@ -16,8 +16,10 @@ import rasterio
 from hsi_geo.io.files.names_of_parts import paths_in
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import is_link
+from hsi_geo.io.files.remote_files import as_link, without_query
 from hsi_geo.io.files.side_files import header_names
 from hsi_geo.io.readers.quality_layers import AppliedMask
+from hsi_geo.io.readers.stac_collections import MARK, split_member
 
 #: Size and modification time in ns; for a folder a hash of those of its files. None for what is no file of this machine.
 State = tuple[int, int] | str | None
@@ -102,6 +104,31 @@ def pixel_files(reader: object) -> tuple[str, ...]:
         local = [] if is_link(name) else [str(path) for path in paths_in(name)]
         found.update(dict.fromkeys(local or [name]))
     return tuple(found)
+
+
+def part_name(name: str) -> str:
+    """What a name says that no file of this machine tells: which part of a file it is, or where on another machine.
+
+    It does not depend on where the files are.
+
+    Args:
+        name: Name of a scene, or of a file that `file_states` has no state of.
+
+    Returns:
+        A link without its query, or GDAL's name of a part of a file without the path; empty for a path.
+
+    Example:
+        >>> part_name("https://a.org/b.tif?token=1"), part_name("/vsizip/no.zip/b.tif"), part_name(".")
+        ('https://a.org/b.tif', '/vsizip/no.zip/b.tif', '')
+    """
+    if exists(name):
+        return ""
+    member = None if as_link(name) else split_member(name)
+    if member is not None and exists(member[0]):
+        return f"{MARK}{member[1]}"
+    for path in paths_in(name):
+        name = name.replace(str(path), "")
+    return without_query(name)
 
 
 def file_states(files: Sequence[str]) -> list[State]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.files.paths import exists
-from hsi_geo.io.files.remote_files import as_link
+from hsi_geo.io.files.remote_files import without_query
 from hsi_geo.io.maps.record import find_damage, owner_of, read_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.tasks.runtime import file_hash
@@ -162,7 +161,7 @@ def require_same_tile(
     if existing.tile in names or logged in names or exists(existing.tile):
         return  # of a tile that is there: see `require_own_outputs`
     # A link has neither size nor time: only its query may differ, as it may hold a key.
-    is_link_of_tile = _without_query(existing.tile) in map(_without_query, names)
+    is_link_of_tile = without_query(existing.tile) in map(without_query, names)
     may_have_moved = exists(names[0]) or is_link_of_tile
     if existing.scene == scene and may_have_moved:
         return
@@ -170,12 +169,6 @@ def require_same_tile(
         f"output '{paths.classes}' is the map of '{existing.tile}', which is not there now",
         hint="choose another folder, or give --overwrite if it is the same tile, copied or moved",
     )
-
-
-def _without_query(name: str) -> str:
-    """A link without its query; other names as they are."""
-    link = as_link(name)
-    return name if link is None else re.sub(r"\?[^#]*", "", link)
 
 
 def _is_another(tile: str, path: str) -> bool:
