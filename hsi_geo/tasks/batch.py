@@ -25,6 +25,7 @@ from hsi_geo.tasks.predict import require_no_report, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash, require_whole
 from hsi_geo.tasks.tiles.batch_log import files_in_log
 from hsi_geo.tasks.tiles.jobs import BatchOptions
+from hsi_geo.tasks.tiles.mask_files import absolute_mask, mask_hash
 from hsi_geo.tasks.tiles.outputs import assign_map_paths
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
 from hsi_geo.tasks.tiles.run import BatchResult, BatchRun
@@ -139,14 +140,14 @@ def batch(
             hint="write it with adapt(out=...), and give its path",
         )
     path, links = model_path.absolute(), Links(asset, follow_links)
-    threads = compute.threads or 1
+    threads, mask = compute.threads or 1, os.fspath(mask)
     batch_options = BatchOptions(
         model=str(path),
         model_hash=file_hash(path),
         overwrite=overwrite,
         wavelengths=_absolute(wavelengths),
-        mask=_absolute(mask) or "auto",
-        mask_hash=file_hash(mask) if Path(mask).is_file() else None,
+        mask=absolute_mask(mask),
+        mask_hash=mask_hash(mask),
         placement=Placement(grid, straighten, pixel_size=pixel_size, dem=_absolute(dem)),
         links=links,
         halo=halo,

@@ -54,11 +54,11 @@ def with_mask(file: SceneFile, option: str) -> SceneFile:
         OptionError: If the option is neither words nor a mask, or if the product lacks a flag that is
             asked for. A mask outside the scene is a warning.
     """
-    words = [word.strip().lower() for word in option.split(",") if word.strip()]
+    words = _words_of(option)
     path = None
     if words == [NONE]:
         layers: tuple[QualityLayer, ...] = ()
-    elif words and set(words) <= {AUTO, *KINDS}:
+    elif is_words(option):
         layers = _layers_of(file, words)
     else:
         layers, path = _layers_of_file(file, option), option
@@ -80,6 +80,24 @@ def with_mask(file: SceneFile, option: str) -> SceneFile:
         nodata=fill.nodata,
         notes=(*file.notes, note),
     )
+
+
+def is_words(option: str) -> bool:
+    """Whether the option is words for flags, or for none, and no mask of the user.
+
+    Args:
+        option: See `with_mask`.
+
+    Example:
+        >>> is_words("clouds, Water"), is_words("none"), is_words("none,clouds"), is_words("mask.tif")
+        (True, True, False, False)
+    """
+    words = _words_of(option)
+    return words == [NONE] or (bool(words) and set(words) <= {AUTO, *KINDS})
+
+
+def _words_of(option: str) -> list[str]:
+    return [word.strip().lower() for word in option.split(",") if word.strip()]
 
 
 def masked_counts(scene: xr.DataArray) -> dict[str, Any]:
@@ -161,7 +179,7 @@ def other_mask_warning(scene: xr.DataArray, adapted: object) -> str:
 
 
 def _spelt(option: str) -> str:
-    return ",".join(sorted(word.strip().lower() for word in option.split(",") if word.strip()))
+    return ",".join(sorted(_words_of(option)))
 
 
 def mask_sentence(counts: dict[str, Any]) -> str:

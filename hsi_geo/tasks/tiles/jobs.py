@@ -54,7 +54,7 @@ class BatchOptions:
         overwrite: Whether to map every tile again, and to replace maps that no batch made.
         wavelengths: Wavelengths that scenes are opened with, as `open_scene` takes them.
         mask: Pixels that count as missing, as `open_scene` takes them.
-        mask_hash: SHA-256 of the user's mask; None without one.
+        mask_hash: Hash of the files of the user's mask; None without one.
         placement: Grid that scenes are read on.
         links: How STAC items and links are followed.
         halo: Whether windows at a tile's edge read the neighbouring tiles.

@@ -72,6 +72,12 @@ def _on_same_pixel_grid(grid: Grid, other: Grid) -> bool:
     return bool(max(shift, stretch) < GRID_TOLERANCE_PX)
 
 
+def _flags_of(tile: Tile) -> list[str]:
+    """Flags that mask pixels of a tile."""
+    mask = tile.file.mask
+    return [] if mask is None else [layer.flag for layer in mask.layers]
+
+
 def tile_job(
     path: str,
     number: int,
@@ -94,16 +100,19 @@ def tile_job(
         options: Options of the batch.
         logged: Files that an earlier batch made according to its log, if the map's record is lost.
     """
-    hashes = [other.hash for index, _ in sources if isinstance(other := tiles[index], Tile)]
+    others = [other for index, _ in sources if isinstance(other := tiles[index], Tile)]
+    hashes = [other.hash for other in others]
     depends: dict[str, Any] = {
         "tile": tile.hash,
         "neighbours": hashes,
         "model": options.model_hash,
         "parameters": options.pixel_parameters,
     }
-    mask = tile.file.mask
-    if mask is not None and mask.layers:  # else the hashes stay those of earlier versions
-        depends["mask"] = [[layer.flag for layer in mask.layers], options.mask_hash]
+    flags, flags_of_others = _flags_of(tile), [_flags_of(other) for other in others]
+    if flags:  # else the hashes stay those of earlier versions
+        depends["mask"] = [flags, options.mask_hash]
+    if any(flags_of_others):
+        depends["masks_of_neighbours"] = [flags_of_others, options.mask_hash]
     job = text_hash(json.dumps(depends, sort_keys=True))
     halo = tuple(source for _, source in sources)
     return TileJob(
