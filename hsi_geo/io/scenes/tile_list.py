@@ -19,6 +19,7 @@ from hsi_geo.io.files.references import require_text
 from hsi_geo.io.files.remote_files import as_link, gdal_name
 from hsi_geo.io.files.side_files import HEADERS, header_names
 from hsi_geo.io.readers import Links, read_scene
+from hsi_geo.io.readers.opening import HDF5_SUFFIXES
 from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
 from hsi_geo.io.readers.stac_collections import MARK, is_items_name, items_of
@@ -27,7 +28,11 @@ from hsi_geo.io.scenes.tile_files import is_cube_header, side_files_among, tile_
 from hsi_geo.text import quoted
 
 #: Endings of scenes in a folder; an ENVI cube is found by its header.
-SUFFIXES = (".tif", ".tiff", ".hdr", ".h5", ".he5", ".nc", ".zip", ".tar", ".tgz", ".tar.gz")
+SUFFIXES = (
+    *(".tif", ".tiff", ".hdr", ".img", ".jp2"),
+    *HDF5_SUFFIXES,
+    *(".zip", ".tar", ".tgz", ".tar.gz"),
+)
 
 #: Endings of text files with one path a line.
 LISTS = (".txt", ".lst")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hsi_geo.errors import OptionError, SceneError, SceneNotFoundError
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.readers import Links
+from hsi_geo.io.readers.opening import HDF5_SUFFIXES
 from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
 from hsi_geo.tasks.tiles.map_names import map_names
 
@@ -49,6 +50,20 @@ def test_list_tiles_expands_globs_and_folders(
 
 def test_list_tiles_lists_an_envi_cube_once(tmp_path: Path) -> None:
     write_envi(tmp_path / "cube.bsq", cube_of(4))
+    assert names(tmp_path) == ["cube.hdr"]
+
+
+@pytest.mark.parametrize("ending", [*HDF5_SUFFIXES, ".img", ".jp2", ".TIF", ".Nc4"])
+def test_list_tiles_finds_scenes_of_each_ending_in_a_folder(folder: Path, ending: str) -> None:
+    (folder / f"z{ending}").write_text("opened later")
+    assert names(folder) == ["a.tif", "b.tif", "c.tif", f"z{ending}"]
+
+
+@pytest.mark.parametrize("ending", [".img", ".bip"])
+def test_list_tiles_lists_a_cube_with_an_ending_of_a_scene_once(
+    tmp_path: Path, ending: str
+) -> None:
+    write_envi(tmp_path / f"cube{ending}", cube_of(4))
     assert names(tmp_path) == ["cube.hdr"]
 
 
