@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,14 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from batch_cases import Run, cut, ids_in
-from builders import snapshot
+from builders import NORTH_UP, snapshot
 from pyproj import CRS
 from stac_rules import problems
 
 from hsi_geo import batch
 from hsi_geo.errors import OptionError
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
+from hsi_geo.io.readers.stac_collections import Dates
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.tiling import Grid
 
@@ -108,11 +112,58 @@ def test_items_are_valid_stac(tiles: list[Path], map_tiles: Run, tmp_path: Path)
 def test_stac_items_of_maps_outside_the_earth_have_no_footprint(tmp_path: Path, crs: str) -> None:
     grid = Grid(5, 7, Affine(30.0, 0.0, 100.0, 0.0, -20.0, 900.0), CRS.from_user_input(crs))
     path = tmp_path / "map.tif"
-    tile = ListedTile(str(path), "some day in May")
+    path.touch()
+    tile = ListedTile(str(path), Dates("some day in May"))
     collection = item_collection([(GeoreferencedMap(path, grid), tile)], (), tmp_path)
     (item,) = collection.items
     assert item.geometry is None
     assert item.datetime is not None
+
+
+#: A time that the tile's file has, and another one.
+CHANGED, OTHER, LAST = "2021-02-03T04:05:06Z", "2020-05-01T10:00:00Z", "2020-05-02T00:00:00Z"
+ALWAYS = (None, "1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+
+
+@pytest.mark.parametrize(
+    ("name", "dates", "expected"),
+    [
+        ("a.tif", None, (CHANGED, None, None)),
+        ("a.tif", Dates(), (CHANGED, None, None)),
+        ("a.tif", Dates("some day in May"), (CHANGED, None, None)),
+        ("a.tif", Dates(None, OTHER), (CHANGED, None, None)),
+        ("a.tif", Dates(OTHER), (OTHER, None, None)),
+        ("a.tif", Dates("2020-05-01T12:00:00+02:00"), ("2020-05-01T12:00:00+02:00", None, None)),
+        ("a.tif", Dates(None, OTHER, LAST), (None, OTHER, LAST)),
+        ("one.json", None, (OTHER, None, None)),
+        ("span.json", None, (None, OTHER, LAST)),
+        ("many.json#second", None, (None, OTHER, LAST)),
+        ("https://a.org/a.tif", None, ALWAYS),
+        ("/vsicurl/https://a.org/a.tif", None, ALWAYS),
+        ("https://a.org/a.tif", Dates(OTHER), (OTHER, None, None)),
+    ],
+)
+def test_stac_items_have_the_dates_of_their_tiles(
+    name: str, dates: Dates | None, expected: tuple[str | None, ...], tmp_path: Path
+) -> None:
+    def item(id_: str, **properties: str | None) -> dict[str, Any]:
+        assets = {"data": {"href": "a.tif", "roles": ["data"]}}
+        return {"type": "Feature", "id": id_, "properties": properties, "assets": assets}
+
+    one = item("first", datetime=OTHER)
+    span = item("second", datetime=None, start_datetime=OTHER, end_datetime=LAST)
+    many = {"type": "FeatureCollection", "features": [one, span]}
+    for stem, content in {"one": one, "span": span, "many": many}.items():
+        (tmp_path / f"{stem}.json").write_text(json.dumps(content))
+    tile = tmp_path / "a.tif"
+    tile.touch()
+    seconds = datetime.fromisoformat(CHANGED).timestamp()
+    os.utime(tile, (seconds, seconds))
+    path = name if "://" in name else str(tmp_path / name)
+    placed = GeoreferencedMap(tmp_path / "map.tif", Grid(5, 7, NORTH_UP, CRS.from_epsg(32633)))
+    (found,) = item_collection([(placed, ListedTile(path, dates))], (), tmp_path).items
+    keys = ("datetime", "start_datetime", "end_datetime")
+    assert tuple(found.to_dict()["properties"].get(key) for key in keys) == expected
 
 
 def test_items_keep_to_the_schemas_of_their_extensions(tiles: list[Path], map_tiles: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -17,16 +16,21 @@ from pystac.extensions.classification import Classification, ClassificationExten
 from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension
 
+from hsi_geo.io.files.paths import exists
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.map_paths import MapPaths
 from hsi_geo.io.maps.outlines import bbox_of, footprint_of
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import NO_CLASS, NO_PERCENT, PROBABILITY_STEPS
+from hsi_geo.io.readers.stac_collections import dates_of
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.tiling import Grid
 
 #: Extension that says how data were made; pystac has no class for it.
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
+
+#: Interval of what has no date: STAC allows no item without one.
+ALWAYS = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def item_collection(
@@ -35,8 +39,7 @@ def item_collection(
     """Describe each map as a STAC item.
 
     Args:
-        maps: Each map with its tile. The datetime of the item is that of the tile, or the time at which
-            the tile's file was changed if it has none.
+        maps: Each map with its tile. The date of the item is that of the tile, see `_dates_of`.
         classes: Class table of all maps.
         folder: Folder of the collection; links are relative to it.
 
@@ -61,8 +64,7 @@ def write_map_item(
     Args:
         paths: Files of the map, with the item.
         one: The map, and its grid.
-        scene: Path of the scene. The item has the time at which the file was changed; an interval without limits if
-            it is no file.
+        scene: Path of the scene, which gives the date of the item, see `_dates_of`.
         classes: Legend of the map: its class table, and rejected classes.
         bands: Number of classes that have a probability.
         parents: Legend of the upper level; empty for one level.
@@ -71,12 +73,6 @@ def write_map_item(
     folder = paths.classes.parent
     assert paths.item is not None
     item = _item(one, ListedTile(scene), classification_of(classes), folder)
-    if not Path(scene).exists():
-        item.datetime = None
-        item.properties |= {
-            "start_datetime": "1900-01-01T00:00:00Z",
-            "end_datetime": "9999-12-31T23:59:59Z",
-        }
     percent = RasterBand.create(nodata=NO_PERCENT, data_type=DataType.UINT8, unit="%")
     probability = RasterBand.create(
         nodata=NO_PERCENT, data_type=DataType.UINT8, scale=1.0 / PROBABILITY_STEPS, offset=0.0
@@ -140,11 +136,14 @@ def _item(
     one: GeoreferencedMap, tile: ListedTile, legend: list[Classification], folder: Path
 ) -> pystac.Item:
     footprint = footprint_of(one.grid)
+    taken, start, end = _dates_of(tile)
     item = pystac.Item(
         id=one.path.stem,
         geometry=None if footprint is None else shapely.geometry.mapping(footprint),
         bbox=None if footprint is None else list(bbox_of(footprint)),
-        datetime=_taken(tile),
+        datetime=taken,
+        start_datetime=start,
+        end_datetime=end,
         properties={},
     )
     asset = pystac.Asset(
@@ -184,9 +183,29 @@ def _add_projection(item: pystac.Item, grid: Grid) -> None:
     )
 
 
-def _taken(tile: ListedTile) -> datetime:
-    if tile.datetime is not None:
-        with contextlib.suppress(ValueError, TypeError):  # no date: the time of change is used
-            return pystac.utils.str_to_datetime(tile.datetime)
-    path = Path(tile.path)
-    return datetime.fromtimestamp(int(path.stat().st_mtime) if path.exists() else 0, UTC)
+def _dates_of(tile: ListedTile) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Time of a tile, or beginning and end of an interval.
+
+    They are those of the STAC item that the tile was listed from, or that it is named by; else the time at which its file was
+    changed; else, for a link, an interval without limits.
+    """
+    dates = tile.dates or dates_of(tile.path)
+    if dates is not None:
+        taken, start, end = map(_parsed, (dates.datetime, dates.start, dates.end))
+        if taken is not None:
+            return taken, None, None
+        if start is not None and end is not None:
+            return None, start, end
+    if exists(tile.path):
+        return datetime.fromtimestamp(int(Path(tile.path).stat().st_mtime), UTC), None, None
+    return None, *ALWAYS
+
+
+def _parsed(text: str | None) -> datetime | None:
+    """A time in ISO 8601; None if the text is none."""
+    if text is None:
+        return None
+    try:
+        return pystac.utils.str_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None

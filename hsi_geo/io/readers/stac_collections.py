@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,50 @@ def only_item(name: str) -> tuple[Json, str] | None:
             hint=f"choose one by its id, as in '{name}{MARK}{found[0][0].get('id')}'",
         )
     return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """When the scene of an item was taken, as the item says it.
+
+    Attributes:
+        datetime: Time in ISO 8601; None for an interval.
+        start: Beginning of the interval; None if the item gives none.
+        end: End of the interval.
+    """
+
+    datetime: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+    @classmethod
+    def of(cls, item: Json) -> Dates:
+        """The dates of an item.
+
+        Example:
+            >>> Dates.of({"properties": {"datetime": "2020-05-01T10:00:00Z", "gsd": 30}}).datetime
+            '2020-05-01T10:00:00Z'
+        """
+        given = item.get("properties")
+        found = given if isinstance(given, dict) else {}
+        texts = (found.get(key) for key in ("datetime", "start_datetime", "end_datetime"))
+        return cls(*(text if isinstance(text, str) else None for text in texts))
+
+
+def dates_of(name: str) -> Dates | None:
+    """When the scene was taken that an item stands for.
+
+    Args:
+        name: Name of a scene.
+
+    Returns:
+        The dates; None if the name is not that of an item, or the item cannot be read.
+    """
+    try:
+        found = member_of(name) or (only_item(name) if is_items_name(name) else None)
+    except SceneError:
+        return None
+    return None if found is None else Dates.of(found[0])
 
 
 def items_of(name: str) -> Iterator[tuple[Json, str]]:

@@ -22,7 +22,7 @@ from hsi_geo.io.readers import Links, read_scene
 from hsi_geo.io.readers.opening import HDF5_SUFFIXES
 from hsi_geo.io.readers.raster import data_of_header
 from hsi_geo.io.readers.stac_assets import OWN_HOST, place_of
-from hsi_geo.io.readers.stac_collections import MARK, is_items_name, items_of
+from hsi_geo.io.readers.stac_collections import MARK, Dates, is_items_name, items_of
 from hsi_geo.io.readers.stac_sidecar import Json, file_name, find_item, item_tags, mask_assets
 from hsi_geo.io.scenes.tile_files import is_cube_header, side_files_among, tile_key
 from hsi_geo.text import quoted
@@ -45,11 +45,11 @@ class ListedTile:
     Attributes:
         path: Path or link of the scene, absolute if it lies on this machine, so that other processes find it. For a
             scene that only an item describes it is the item's, with ``#`` and the item's id for one of many.
-        datetime: Time of acquisition in ISO 8601; None if no STAC item gives it.
+        dates: When it was taken; None if it was not listed from a STAC item.
     """
 
     path: str
-    datetime: str | None = None
+    dates: Dates | None = None
 
 
 class KnownOutputs(Protocol):
@@ -292,8 +292,7 @@ def _of_items(name: str, links: Links) -> Iterator[ListedTile]:
     found = list(items_of(name))
     for item, place in found:
         is_one_of_many = place == name and len(found) > 1
-        datetime = item["properties"].get("datetime")
-        yield ListedTile(_scene_of(item, place, links, is_one_of_many), datetime)
+        yield ListedTile(_scene_of(item, place, links, is_one_of_many), Dates.of(item))
 
 
 def _scene_of(item: Json, file: str, links: Links, is_one_of_many: bool) -> str:

@@ -18,6 +18,7 @@ from hsi_geo.errors import OptionError, SceneError, SceneNotFoundError
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.readers import Links
 from hsi_geo.io.readers.opening import HDF5_SUFFIXES
+from hsi_geo.io.readers.stac_collections import Dates
 from hsi_geo.io.scenes.tile_list import ListedTile, list_tiles
 from hsi_geo.tasks.tiles.map_names import map_names
 
@@ -137,7 +138,7 @@ def test_list_tiles_reads_dates_of_stac_items(folder: Path) -> None:
     features = [item("./b.tif"), item("https://x.org/c", roles=["data"]), item("s3://bucket/d.tif")]
     collection.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     assert list_tiles([collection], pytest.fail, Links(follow=True)) == [
-        ListedTile(path, "2021-05-06T07:08:09Z")
+        ListedTile(path, Dates("2021-05-06T07:08:09Z"))
         for path in (str(folder / "b.tif"), "/vsicurl/https://x.org/c", "/vsis3/bucket/d.tif")
     ]
     with pytest.raises(SceneError, match=r"'https://x.org/c', which is on another host"):
