@@ -120,6 +120,19 @@ def test_stac_items_of_maps_outside_the_earth_have_no_footprint(tmp_path: Path, 
     assert item.datetime is not None
 
 
+def test_maps_without_a_crs_are_named_as_missing_in_all_that_was_asked_for(
+    make_scene: MakeScene, map_tiles: Run, tmp_path: Path, recorder: Any
+) -> None:
+    scene = make_scene(bands=9, crs=None)
+    tiles = cut(scene.path, tmp_path / "tiles", ((0, 20),), ((0, 30), (20, 33)))
+    result = map_tiles(tiles, polygons=True, reporter=recorder)
+    (warning,) = [text for text in recorder.warnings if "are in no" in text]
+    assert warning.startswith("2 maps have no CRS and are in no index.vrt, no polygons; ")
+    assert set(result.outputs) == {"log", "items"}
+    mapped = [(ids_in(path) > 0).sum() for path in result.maps.values()]
+    assert sum(area.pixels for area in result.areas) == sum(mapped)  # columns 20 to 29 twice
+
+
 #: A time that the tile's file has, and another one.
 CHANGED, OTHER, LAST = "2021-02-03T04:05:06Z", "2020-05-01T10:00:00Z", "2020-05-02T00:00:00Z"
 ALWAYS = (None, "1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z")

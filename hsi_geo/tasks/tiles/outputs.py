@@ -167,7 +167,7 @@ def write_overview(
         refuse_foreign(folder / name)
     outside = len(mosaics) - sum(map(len, groups))
     if outside:
-        reporter.warning(f"{outside} maps have no CRS and are in no {INDEX}.vrt")
+        reporter.warning(_outside_warning(outside, together))
     layers = layer_names(endings, together)
     items = item_collection([(one.map, one.tile) for one in maps], classes, folder).to_dict()
     items |= {LAYERS: layers} if layers else {}
@@ -184,6 +184,19 @@ def write_overview(
     ]
     write_texts(folder, {name: texts[name] for name in texts if name not in current}, stale)
     return written
+
+
+def _outside_warning(count: int, together: MapOptions) -> str:
+    """Say in what maps without a CRS are missing, and that their overlaps are counted more than once."""
+    maps, have, are, their = (
+        ("map", "has", "is", "its") if count == 1 else ("maps", "have", "are", "their")
+    )
+    asked = {"polygons": together.polygons, "zones": together.zones is not None}
+    lacking = "".join(f", no {name}" for name, is_asked in asked.items() if is_asked)
+    return (
+        f"{count} {maps} {have} no CRS and {are} in no {INDEX}.vrt{lacking}; in the table of areas {their} pixels count "
+        "even where another map covers them"
+    )
 
 
 def _confidence_of(one: GeoreferencedMap) -> GeoreferencedMap:
