@@ -20,6 +20,7 @@ PLUGIN = sorted((ROOT / "qgis_plugin").rglob("*.py"))
 #: A module may import from layers with a lower number. `environment` checks the installation, so it may import from all.
 LAYERS = {
     "option_words": -1,
+    "arguments": 1,
     "arrays": 0,
     "errors": 0,
     "extras": 1,

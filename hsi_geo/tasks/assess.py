@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hsi_geo.arguments import require_word
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import MapError, OptionError, ShotsError
 from hsi_geo.io.labels.class_names import similar_name_warnings
@@ -38,7 +39,7 @@ from hsi_geo.tasks.assessment.reference_sample import (
     require_same_land,
     visited_places,
 )
-from hsi_geo.tasks.assessment.results import Assessment, Design
+from hsi_geo.tasks.assessment.results import DESIGNS, Assessment, Design
 from hsi_geo.tasks.assessment.sample_size import places_to_halve
 from hsi_geo.tasks.assessment.scores import MappedLand, describe, estimate_map, mapped_land
 from hsi_geo.tasks.runtime import shots_hash
@@ -86,6 +87,8 @@ def assess(
         HsiGeoError: If map or reference cannot be used, or the reference is not a sample of the
             stated design.
     """
+    if design is not None:
+        require_word("design", design, DESIGNS)
     recorder = WarningRecorder(reporter or default_reporter())
     opened = read_map(class_map).without_rejected()
     purpose = REFERENCE.keeping(opened.names.values())

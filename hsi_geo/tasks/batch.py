@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsi_geo.arguments import require_whole
 from hsi_geo.errors import ModelFileError, OptionError, OutputError
 from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
@@ -22,7 +23,7 @@ from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report, require_parents
-from hsi_geo.tasks.runtime import Compute, file_hash, require_whole
+from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.batch_log import files_in_log
 from hsi_geo.tasks.tiles.jobs import BatchOptions
 from hsi_geo.tasks.tiles.mask_files import absolute_mask, mask_hash

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hsi_geo import stages
+from hsi_geo.arguments import require_word
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.class_names import similar_name_warnings
@@ -20,7 +21,7 @@ from hsi_geo.io.maps.writer import MapLayers, MapPaths, MapWriter
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.assess import assess_map
-from hsi_geo.tasks.assessment.results import Assessment, Design
+from hsi_geo.tasks.assessment.results import DESIGNS, Assessment, Design
 from hsi_geo.tasks.change.change_classes import ChangeClasses, match_classes
 from hsi_geo.tasks.change.common_grid import DatedMap, Layer, on_one_grid, open_dated
 from hsi_geo.tasks.change.matrix import ChangeMatrix, change_blocks, count_changes
@@ -89,6 +90,8 @@ def compare(
     """
     recorder = WarningRecorder(reporter or default_reporter())
     require_passes(smooth)
+    if design is not None:
+        require_word("design", design, DESIGNS)
     if reference is None and (design or old_field or new_field):
         raise OptionError(
             "a design or fields of a reference were given, and no reference",

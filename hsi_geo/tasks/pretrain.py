@@ -7,11 +7,12 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import xarray as xr
 
+from hsi_geo.arguments import require_whole, require_word
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -21,7 +22,7 @@ from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
 from hsi_geo.progress import Reporter, SilentReporter, default_reporter
 from hsi_geo.tasks.pretraining.recipe import Precision, PretrainRecipe
 from hsi_geo.tasks.pretraining.run_folder import CHECKPOINT, LOG, RUN_FILES, remove_run
-from hsi_geo.tasks.runtime import Compute, require_whole, scene_hash, seeded, versions
+from hsi_geo.tasks.runtime import Compute, scene_hash, seeded, versions
 
 if TYPE_CHECKING:
     from hsi_geo.tasks.artifacts.weights import Weights
@@ -112,6 +113,7 @@ def pretrain(
         ("--workers", workers, 0),
     ):
         require_whole(option, number, least)
+    require_word("precision", precision, get_args(Precision))
     seed = Compute(seed=seed).seed
     recipe = dataclasses.replace(  # records are JSON, which knows no numbers of NumPy
         recipe,

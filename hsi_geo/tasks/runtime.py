@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import numbers
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import rasterio
 import shapely
 import xarray as xr
 
+from hsi_geo.arguments import require_whole
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.readers.pixel_files import file_states, part_name
@@ -81,39 +81,6 @@ class Compute:
         object.__setattr__(self, "seed", int(self.seed))
         if self.threads is not None:
             object.__setattr__(self, "threads", int(self.threads))
-
-
-def require_whole(option: str, value: object, least: int, most: int | None = None) -> None:
-    """Refuse numbers that would fail later, or be taken for others.
-
-    Args:
-        option: Option of the command line.
-        value: What was given; None for nothing.
-        least: Smallest number that can be used.
-        most: Largest number that can be used; None for no limit.
-
-    Raises:
-        OptionError: If it is no whole number, or a smaller or larger one.
-
-    Examples:
-        >>> require_whole("--workers", 2, 1)
-        >>> require_whole("--workers", 0, 1)
-        Traceback (most recent call last):
-        hsi_geo.errors.OptionError: workers= is a whole number of 1 or more, and 0 was given; give such a number
-    """
-    if value is None:
-        return
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_whole or int(value) < least:  # type: ignore[call-overload]
-        raise OptionError(
-            f"{option} is a whole number of {least} or more, and {value!r} was given",
-            hint="give such a number",
-        )
-    if most is not None and int(value) > most:  # type: ignore[call-overload]
-        raise OptionError(
-            f"{option} is a whole number of {most} or less, and {value!r} was given",
-            hint="give such a number",
-        )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hsi_geo.arguments import is_number, require_whole, require_word
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import MapError, OptionError
@@ -24,10 +25,9 @@ from hsi_geo.io.maps.sample_points import DrawnPlaces, form_style, sample_frame,
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.assessment.area_estimates import FEWEST
-from hsi_geo.tasks.assessment.results import Design
+from hsi_geo.tasks.assessment.results import DESIGNS, Design
 from hsi_geo.tasks.assessment.sample_size import accuracy_variance, allocate, needed_places
 from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
-from hsi_geo.tasks.runtime import require_whole
 from hsi_geo.tiling import blocks
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def sample(
     """
     reporter = reporter or default_reporter()
     is_given, least = least is not None, LEAST if least is None else least
+    require_word("design", design, DESIGNS)
     _require_options(target_se, count, least, expected, seed)
     final = require_geopackage(out)
     whole = read_map(class_map)
@@ -183,7 +184,7 @@ def _require_options(
         ("--target-se", target_se, 0.0, 0.5),
         ("--expected", expected, 0.0, 1.0),
     ):
-        if value is not None and not low < value < high:
+        if value is not None and not (is_number(value) and low < value < high):
             raise OptionError(
                 f"{name} {value} is out of range",
                 hint=f"give a number between {low:g} and {high:g}",
@@ -192,6 +193,8 @@ def _require_options(
         raise OptionError(
             "--target-se and --count were both given", hint="give one of them: each gives the other"
         )
+    require_whole("--count", count, 0)
+    require_whole("--least", least, 0)
     if (count is not None and count < FEWEST) or least < FEWEST:
         raise OptionError(
             "fewer than two places were asked for, and a standard error takes two",

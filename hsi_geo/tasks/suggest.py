@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 import xarray as xr
 
+from hsi_geo.arguments import require_whole
 from hsi_geo.arrays import Float32Array
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError, SceneError
@@ -139,6 +140,7 @@ def suggest(
         HsiGeoError: If scene, model or output cannot be used.
     """
     reporter = reporter or default_reporter()
+    require_whole("--count", count, 0)
     if count < 1:
         raise OptionError(f"{count} places were asked for", hint="ask for one or more")
     require_file_name("--aoi", aoi)

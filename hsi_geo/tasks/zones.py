@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsi_geo import stages
+from hsi_geo.arguments import require_word
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
@@ -30,7 +31,7 @@ from hsi_geo.io.maps.zone_areas import (
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.assess import sample_with_strata
-from hsi_geo.tasks.assessment.results import Design
+from hsi_geo.tasks.assessment.results import DESIGNS, Design
 from hsi_geo.tasks.validation.zone_errors import (
     FEWEST,
     ZoneEstimate,
@@ -137,6 +138,12 @@ def zones(
     """
     reporter = reporter or default_reporter()
     final = require_table_name(Path(out))
+    if design is not None:
+        require_word("design", design, DESIGNS)
+    if reference is None and design is None and strata is not None:
+        raise OptionError(
+            "strata were given, and no reference", hint="give the places with --reference"
+        )
     if (reference is None) != (design is None):
         raise OptionError(
             "a design was given, and no reference"

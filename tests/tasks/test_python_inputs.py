@@ -13,10 +13,25 @@ import shapely
 import torch
 import xarray as xr
 
-from hsi_geo import MapOptions, batch, classify, export, open_scene, predict, pretrain, suggest
+from hsi_geo import (
+    MapOptions,
+    assess,
+    batch,
+    classify,
+    compare,
+    export,
+    open_scene,
+    polygons,
+    predict,
+    pretrain,
+    read_shots,
+    sample,
+    suggest,
+    zones,
+)
 from hsi_geo.errors import ModelFileError, OptionError, SceneError
 from hsi_geo.io.scenes.scene import open_scenes, scene_from_array
-from hsi_geo.tiling import Grid
+from hsi_geo.tiling import Grid, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
 
@@ -217,3 +232,122 @@ def test_memory_may_be_a_whole_float() -> None:
     assert MapOptions(max_memory=2e9).max_memory == 2_000_000_000  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="max_memory= is a whole number"):
         MapOptions(max_memory=2.5)  # type: ignore[arg-type]
+
+
+RANDOM: Any = "random"
+
+LABELLED = gpd.GeoDataFrame(
+    {"class": ["a", "b"]}, geometry=[shapely.Point(1, 2), shapely.Point(3, 4)], crs=32633
+)
+
+#: Calls with a word or a number that the function does not know, and what the error says. No file is needed before.
+ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    # "Stratified" was taken for "simple", without a word: other accuracies and areas.
+    "assess, design": (
+        lambda d: assess(d / "m.tif", d / "r.gpkg", design="Stratified"),  # type: ignore[arg-type]
+        "there is no design 'Stratified'; choose of simple, stratified",
+    ),
+    "zones, design": (
+        lambda d: zones(d / "m.tif", d / "z.gpkg", d / "t.csv", reference=FRAME, design="Simple"),  # type: ignore[arg-type]
+        "there is no design 'Simple'; choose of simple, stratified",
+    ),
+    "zones, strata": (
+        lambda d: zones(d / "m.tif", d / "z.gpkg", d / "t.csv", strata=d / "m.tif"),
+        "strata were given, and no reference; give the places with reference=",
+    ),
+    "compare, design": (
+        lambda d: compare(
+            d / "m.tif", d / "n.tif", out=d / "c.tif", reference=d / "r.gpkg", design=RANDOM
+        ),
+        "there is no design 'random'",
+    ),
+    "sample, design": (
+        lambda d: sample(d / "m.tif", d / "s.gpkg", design=None),  # type: ignore[arg-type]
+        "there is no design None",
+    ),
+    "sample, count": (
+        lambda d: sample(d / "m.tif", d / "s.gpkg", count=30.5),  # type: ignore[arg-type]
+        "count= is a whole number of 0 or more, and 30.5 was given",
+    ),
+    "sample, least": (
+        lambda d: sample(d / "m.tif", d / "s.gpkg", least=2.5),  # type: ignore[arg-type]
+        "least= is a whole number of 0 or more, and 2.5 was given",
+    ),
+    "sample, error": (
+        lambda d: sample(d / "m.tif", d / "s.gpkg", target_se="2%"),  # type: ignore[arg-type]
+        "target_se=.* is out of range",
+    ),
+    "suggest, count": (
+        lambda d: suggest(d / "s.tif", d / "m.safetensors", count=2.5),  # type: ignore[arg-type]
+        "count= is a whole number of 0 or more, and 2.5 was given",
+    ),
+    "polygons, smooth": (
+        lambda d: polygons(d / "m.tif", d / "p.gpkg", smooth=1.5),  # type: ignore[arg-type]
+        "smooth= is a whole number of 0 or more, and 1.5 was given",
+    ),
+    "options, smooth": (
+        lambda _: MapOptions(smooth=2.0),  # type: ignore[arg-type]
+        "smooth= is a whole number of 0 or more, and 2.0 was given",
+    ),
+    "pretrain, precision": (
+        lambda d: pretrain(d / "s.tif", d / "w.safetensors", precision="16"),  # type: ignore[arg-type]
+        "there is no precision '16'; choose of auto, 32, bf16",
+    ),
+    "read_shots, weight": (
+        lambda _: read_shots(LABELLED, class_field="class", library_weight="0.5"),  # type: ignore[arg-type]
+        "library_weight= is '0.5'; give a number above 0 and up to 1",
+    ),
+    "read_shots, weight without a library": (
+        lambda _: read_shots(LABELLED, class_field="class", library_weight=2),
+        "library_weight= is 2; give a number above 0 and up to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD_ARGUMENTS)
+def test_words_and_numbers_are_checked_before_files(tmp_path: Path, case: str) -> None:
+    call, message = ODD_ARGUMENTS[case]
+    with pytest.raises(OptionError, match=message):
+        call(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+OPENING: dict[str, tuple[dict[str, Any], str]] = {
+    "list of wavelengths": (
+        {"wavelengths": [550, 660]},
+        "wavelengths= is a text or a path, and a value of the type list was given; .*scene_from_array",
+    ),
+    "array of wavelengths": ({"wavelengths": CENTRES}, "a value of the type ndarray was given"),
+    "array as mask": ({"mask": CUBE[0] > 3}, "mask= is a text or a path, and a value of the type"),
+    "no mask": ({"mask": None}, "mask= .* None was given; give 'auto', 'none', flags, or the path"),
+    "number as grid": ({"grid": 32633}, "grid= .* type int was given; .* code such as EPSG:32633"),
+    "size as text": ({"grid": "UTM", "pixel_size": "30"}, "pixel_size= is 30; give a number"),
+}
+
+
+@pytest.mark.parametrize("of_array", [False, True], ids=["file", "array"])
+@pytest.mark.parametrize("case", OPENING)
+def test_open_scene_says_what_an_argument_may_be(
+    planted: Planted, case: str, of_array: bool
+) -> None:
+    given, message = OPENING[case]
+    if of_array and "pixel_size" in given:
+        pytest.skip("it belongs to files")
+    with pytest.raises(OptionError, match=message):
+        open_scene(open_scene(planted.path) if of_array else planted.path, **given)
+
+
+def test_a_mask_may_be_a_path(planted: Planted, tmp_path: Path) -> None:
+    """`pathlib.Path` ended in an AttributeError."""
+    height, width = planted.values.shape[1:]
+    corner = shapely.box(
+        *Grid(height, width, planted.transform, None).bounds_of(Window(0, 0, 3, 2))
+    )
+    gpd.GeoDataFrame(geometry=[corner], crs=open_scene(planted.path).rio.crs).to_file(
+        tmp_path / "mask.gpkg"
+    )
+    masks: list[Any] = [tmp_path / "mask.gpkg", str(tmp_path / "mask.gpkg")]
+    valid = [open_scene(planted.path, mask=mask).hsi.read()[1] for mask in masks]
+    assert not valid[0][:3, :2].any()
+    assert valid[0].any()
+    np.testing.assert_array_equal(*valid)

@@ -9,7 +9,9 @@ from typing import Literal
 import numpy as np
 import shapely
 
+from hsi_geo.arguments import is_number, require_whole
 from hsi_geo.arrays import IntArray
+from hsi_geo.errors import OptionError
 from hsi_geo.extras import missing_extra
 from hsi_geo.io.datasets.geo import HyperspectralScene, ShotLabels
 from hsi_geo.io.labels.pixel_centres import are_centres_in
@@ -39,6 +41,10 @@ class ShotSampler(SpatialSampler):
         length: Number of windows in an epoch. None takes one for each labelled pixel.
         roi: Polygon in CRS units; only labelled pixels inside are visited. None visits all.
         generator: Seed or random generator; None for a random seed.
+
+    Raises:
+        OptionError: If a number is out of its range, or another dataset is given.
+        ShotsError: If the shots have not been combined with scenes.
     """
 
     strategy: Literal["random", "sequential"] = "random"
@@ -53,6 +59,12 @@ class ShotSampler(SpatialSampler):
         roi: shapely.Polygon | None = None,
         generator: int | np.random.Generator | None = None,
     ) -> None:
+        _require(
+            labels, ShotLabels, "give the ShotLabels themselves, not what & made of them and scenes"
+        )
+        require_whole("size_px", size_px, 1)
+        require_whole("jitter_px", jitter_px, 0)
+        require_whole("length", length, 1)
         super().__init__(labels, roi=roi)
         self.size_px = size_px
         self.jitter_px = jitter_px
@@ -108,6 +120,9 @@ class ValidPatchSampler(SpatialSampler):
         min_valid: Least share of a window's pixels with data, 0 to 1.
         roi: Polygon in CRS units; only windows with their centre inside are drawn. None draws everywhere.
         generator: Seed or random generator; None for a random seed.
+
+    Raises:
+        OptionError: If a number is out of its range, or another dataset is given.
     """
 
     strategy: Literal["random", "sequential"] = "random"
@@ -125,6 +140,14 @@ class ValidPatchSampler(SpatialSampler):
         roi: shapely.Polygon | None = None,
         generator: int | np.random.Generator | None = None,
     ) -> None:
+        _require(dataset, HyperspectralScene, "give the HyperspectralScene")
+        require_whole("size_px", size_px, 1)
+        require_whole("length", length, 1)
+        if not (is_number(min_valid) and 0 <= min_valid <= 1):
+            raise OptionError(
+                f"min_valid is a share, and {min_valid!r} was given",
+                hint="give a number from 0 to 1",
+            )
         super().__init__(dataset, roi=roi)
         self.dataset = dataset
         self.size_px = size_px
@@ -163,6 +186,12 @@ class ValidPatchSampler(SpatialSampler):
         _, valid = read_window(self.dataset.views[index], window)
         inside = window.clip(*self.dataset.grids[index].shape)
         return bool(valid.sum() >= self.min_valid * inside.height * inside.width)
+
+
+def _require(dataset: object, wanted: type, hint: str) -> None:
+    """Refuse datasets of another type, such as the combination of scenes and shots that TorchGeo's samplers take."""
+    if not isinstance(dataset, wanted):
+        raise OptionError(f"a dataset of the type {type(dataset).__name__} was given", hint=hint)
 
 
 def to_slices(grid: Grid, window: Window) -> Slices:

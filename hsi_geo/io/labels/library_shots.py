@@ -10,6 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 
+from hsi_geo.arguments import is_number
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_colors import complete_colors
 from hsi_geo.io.labels.joined_shots import joined_classes
@@ -34,10 +35,9 @@ def require_weight(weight: float) -> float:
         >>> require_weight(0.5)
         0.5
     """
-    if not 0.0 < weight <= 1.0:
-        raise OptionError(
-            f"--library-weight is {weight:g}", hint="give a number above 0 and up to 1"
-        )
+    if not (is_number(weight) and 0.0 < weight <= 1.0):
+        found = f"{weight:g}" if is_number(weight) else repr(weight)
+        raise OptionError(f"--library-weight is {found}", hint="give a number above 0 and up to 1")
     return float(weight)
 
 

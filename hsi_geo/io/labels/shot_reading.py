@@ -14,7 +14,7 @@ from hsi_geo.errors import ClassFieldError, EmptyShotsError, OptionError
 from hsi_geo.io.labels.class_styles import named_classes, style_classes
 from hsi_geo.io.labels.joined_shots import join_shots
 from hsi_geo.io.labels.library_files import is_library
-from hsi_geo.io.labels.library_shots import join_libraries
+from hsi_geo.io.labels.library_shots import join_libraries, require_weight
 from hsi_geo.io.labels.parents import with_parents
 from hsi_geo.io.labels.purposes import REFERENCE, TRAINING, Purpose
 from hsi_geo.io.labels.shot_files import FRAME, labelled_frame, read_labelled
@@ -77,10 +77,11 @@ def read_shots(
         ShotsError: If it cannot be read, or has too few classes.
         ClassFieldError: If there is no such field, or several may hold the class.
         OptionError: If the number of class fields, layers or files of classes is not that of the files, or
-            such a file cannot be used.
+            such a file cannot be used, or the weight is out of its range.
     """
     if isinstance(path, Shots):
         return path
+    require_weight(library_weight)
     originals = as_list(path)
     given: Any = (
         classes if classes is None or not isinstance(classes, os.PathLike) else os.fspath(classes)

@@ -11,6 +11,7 @@ import numpy as np
 from affine import Affine
 from rasterio.errors import RasterioError
 
+from hsi_geo.arguments import is_number
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.paths import exists
@@ -57,10 +58,9 @@ class Placement:
         Raises:
             OptionError: If it is not known, or the pixel size or the terrain model is of no use.
         """
-        if self.pixel_size is not None and not 0 < self.pixel_size < np.inf:
-            raise OptionError(
-                f"--pixel-size is {self.pixel_size}", hint="give a number above 0, such as 30"
-            )
+        size = self.pixel_size
+        if size is not None and not (is_number(size) and 0 < size < np.inf):
+            raise OptionError(f"--pixel-size is {size}", hint="give a number above 0, such as 30")
         object.__setattr__(self, "grid", parse_grid_option(self.grid))
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from affine import Affine
 
 from hsi_geo import timings
+from hsi_geo.arguments import require_text
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.errors import OptionError, SceneError, WavelengthError
 from hsi_geo.io.files.paths import exists
@@ -38,8 +39,8 @@ SomeScenes = SomeScene | Sequence[SomeScene]
 def open_scene(
     path: SomeScene,
     *,
-    wavelengths: str | None = None,
-    mask: str = AUTO,
+    wavelengths: Path_ | None = None,
+    mask: Path_ = AUTO,
     grid: str | None = None,
     straighten: bool = True,
     pixel_size: float | None = None,
@@ -96,6 +97,15 @@ def open_scene(
             scene.
     """
     path = given_scene(path)
+    if wavelengths is not None:
+        wavelengths = require_text(
+            "--wavelengths",
+            wavelengths,
+            "give START:STOP or a file, or give numbers to scene_from_array",
+        )
+    mask = require_text("--mask", mask, "give 'auto', 'none', flags, or the path of a mask")
+    if grid is not None:
+        grid = require_text("--grid", grid, "give UTM, native, or a code such as EPSG:32633")
     if not isinstance(path, xr.DataArray):
         placement = Placement(grid, straighten, pixel_size=pixel_size, dem=dem)
         file = read_scene(path, placement, Links(asset, follow_links))
@@ -118,8 +128,8 @@ def open_scene(
 def open_scenes(
     scenes: SomeScenes,
     *,
-    wavelengths: str | None = None,
-    mask: str = AUTO,
+    wavelengths: Path_ | None = None,
+    mask: Path_ = AUTO,
     grid: str | None = None,
     straighten: bool = True,
     pixel_size: float | None = None,

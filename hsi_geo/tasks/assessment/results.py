@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.display.described import Described
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from hsi_geo.display.summaries import Summary
 
 Design = Literal["simple", "stratified"]
+
+#: All of them.
+DESIGNS: tuple[str, ...] = get_args(Design)
 
 
 @dataclass(frozen=True, slots=True)

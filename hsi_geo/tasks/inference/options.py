@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hsi_geo.arguments import require_whole
 from hsi_geo.errors import OptionError
-from hsi_geo.tasks.runtime import require_whole
 
 #: Default memory budget of the strips of a scene, in bytes.
 DEFAULT_MEMORY = 512 << 20
@@ -76,6 +76,9 @@ class MapOptions:
             with standard errors; see `zones`. None writes no table.
         zone_field: Field with the names of the zones; None finds one, or numbers them.
         stac: Whether to write ``MAP_stac.json``, a STAC item of the map with its classes and colours.
+
+    Raises:
+        OptionError: If a value is none of these.
     """
 
     aoi: str | os.PathLike[str] | None = None
@@ -234,9 +237,10 @@ def require_passes(smooth: int) -> None:
         smooth: Number of passes.
 
     Raises:
-        OptionError: If there are fewer than 0 or more than `MOST_PASSES`.
+        OptionError: If it is no whole number from 0 to `MOST_PASSES`.
     """
-    if not 0 <= smooth <= MOST_PASSES:
+    require_whole("--smooth", smooth, 0)
+    if smooth > MOST_PASSES:
         raise OptionError(
             f"--smooth {smooth} is out of range", hint=f"give a number from 0 to {MOST_PASSES}"
         )

@@ -22,6 +22,9 @@ from hsi_geo.tasks.validation.zone_errors import (
 #: What errors are computed from, as the table says it.
 REFERENCE, HELD_OUT, NOTHING = "reference", "held-out shots", ""
 
+#: Share of a zone below which an estimate is 0: iterations approach 0 and do not reach it.
+NEGLIGIBLE_SHARE = 1e-9
+
 #: From a zone, and mapped areas and pixels of the K classes in it, to the estimate, and the number of places in the zone.
 Estimator = Callable[[Zone, Float64Array, IntArray], tuple[ZoneEstimate, int | None]]
 
@@ -92,12 +95,13 @@ def zone_table(
                 None if places is None else 100 * estimate.own_share,
             )
 
+        areas = np.where(estimate.areas > NEGLIGIBLE_SHARE * total, estimate.areas, 0.0)
         for i, name in enumerate(names):
-            if total and (pixels[i] or estimate.areas[i] > 1e-9 * total):
+            if total and (pixels[i] or areas[i]):
                 error = float(estimate.errors[i])
                 rows.append(
-                    row(name, value_of.get(name), pixels[i], mapped[i], estimate.areas[i], error, basis)
-                )  # fmt: skip
+                    row(name, value_of.get(name), pixels[i], mapped[i], areas[i], error, basis)
+                )
         for value, name in rejected.items():
             if count.pixels.get(value):
                 area = count.areas[value]

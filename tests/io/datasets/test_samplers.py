@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -16,6 +16,7 @@ from affine import Affine
 from shapely import Polygon, box
 from torch.utils.data import DataLoader
 
+from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.shots import Shots, make_shots
 from hsi_geo.tiling import Grid, Window
 
@@ -296,3 +297,39 @@ def test_to_slices_gives_coordinates_of_a_window(planted: Planted) -> None:
     x, y = to_slices(grid, Window(-2, 50, 9, 5))
     assert (x.start, x.stop) == (383472.5 + 50 * 30, 383472.5 + 55 * 30)
     assert (y.start, y.stop) == (5818302.25 - 7 * 20, 5818302.25 + 2 * 20)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "given", "message"),
+    [
+        ("shots", {"size_px": 0}, "size_px is a whole number of 1 or more, and 0 was given"),
+        ("shots", {"size_px": 2.5}, "size_px is a whole number of 1 or more, and 2.5"),
+        ("shots", {"size_px": 7, "jitter_px": -1}, "jitter_px is a whole number of 0 or more"),
+        ("shots", {"size_px": 7, "length": 0}, "length is a whole number of 1 or more, and 0"),
+        ("patches", {"size_px": -3}, "size_px is a whole number of 1 or more, and -3 was given"),
+        ("patches", {"size_px": 7, "length": 0}, "length is a whole number of 1 or more, and 0"),
+        ("patches", {"size_px": 7, "min_valid": 2}, "min_valid is a share, and 2 was given"),
+        ("patches", {"size_px": 7, "min_valid": np.nan}, "min_valid is a share, and nan was given"),
+    ],
+)
+def test_numbers_that_draw_no_window_are_refused(
+    planted: Planted, sampler: str, given: dict[str, Any], message: str
+) -> None:
+    """A length of 0 gave all windows, a size of 0 windows without pixels, and a share of 2 an epoch of none."""
+    labels = labels_of(planted.path)
+    with pytest.raises(OptionError, match=message):
+        if sampler == "shots":
+            ShotSampler(labels, **given)
+        else:
+            ValidPatchSampler(HyperspectralScene(planted.path), **given)
+
+
+def test_the_other_dataset_is_refused(planted: Planted) -> None:
+    """TorchGeo's own samplers take the combination, too."""
+    scene = HyperspectralScene(planted.path)
+    labels = ShotLabels(shots_at(scene.grids[0], SPOTS))
+    for wrong in (scene & labels, scene):
+        with pytest.raises(OptionError, match="was given; give the ShotLabels themselves, not"):
+            ShotSampler(wrong, size_px=7)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="type ShotLabels was given; give the HyperspectralScene"):
+        ValidPatchSampler(labels, size_px=7)  # type: ignore[arg-type]

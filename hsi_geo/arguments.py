@@ -1,0 +1,97 @@
+"""Checks of what Python programs give to functions: values that would fail later, or be taken for others."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Sequence
+
+from hsi_geo.errors import OptionError
+
+
+def require_whole(option: str, value: object, least: int, most: int | None = None) -> None:
+    """Refuse numbers that would fail later, or be taken for others.
+
+    Args:
+        option: Option of the command line, or the name of an argument.
+        value: What was given; None for nothing.
+        least: Smallest number that can be used.
+        most: Largest number that can be used; None for no limit.
+
+    Raises:
+        OptionError: If it is no whole number, or a smaller or larger one.
+
+    Examples:
+        >>> require_whole("--workers", 2, 1)
+        >>> require_whole("--workers", 0, 1)
+        Traceback (most recent call last):
+        hsi_geo.errors.OptionError: workers= is a whole number of 1 or more, and 0 was given; give such a number
+    """
+    if value is None:
+        return
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_whole or int(value) < least:  # type: ignore[call-overload]
+        raise OptionError(
+            f"{option} is a whole number of {least} or more, and {value!r} was given",
+            hint="give such a number",
+        )
+    if most is not None and int(value) > most:  # type: ignore[call-overload]
+        raise OptionError(
+            f"{option} is a whole number of {most} or less, and {value!r} was given",
+            hint="give such a number",
+        )
+
+
+def require_word(what: str, value: object, words: Sequence[str]) -> None:
+    """Refuse a word that is none of those that a function knows.
+
+    Args:
+        what: What the word names, such as "device".
+        value: What was given.
+        words: Words that can be used.
+
+    Raises:
+        OptionError: If it is another word, also one in other letters.
+
+    Examples:
+        >>> require_word("design", "simple", ("simple", "stratified"))
+        >>> require_word("design", "Simple", ("simple", "stratified"))
+        Traceback (most recent call last):
+        hsi_geo.errors.OptionError: there is no design 'Simple'; choose of simple, stratified
+    """
+    if not (isinstance(value, str) and value in words):
+        raise OptionError(f"there is no {what} {value!r}", hint=f"choose of {', '.join(words)}")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number, and no truth value.
+
+    Args:
+        value: Any value.
+
+    Examples:
+        >>> [is_number(value) for value in (2, 0.5, True, "2", None)]
+        [True, True, False, False, False]
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def require_text(option: str, value: object, hint: str) -> str:
+    """The text of an option, or the path of a file as text.
+
+    Args:
+        option: Option of the command line.
+        value: What was given.
+        hint: What to give instead of another value.
+
+    Raises:
+        OptionError: If it is neither a text nor a path.
+
+    Examples:
+        >>> require_text("--mask", "auto", hint="")
+        'auto'
+    """
+    if not isinstance(value, str | os.PathLike):
+        found = "None" if value is None else f"a value of the type {type(value).__name__}"
+        raise OptionError(f"{option} is a text or a path, and {found} was given", hint=hint)
+    return os.fspath(value)
