@@ -48,7 +48,8 @@ class Preview:
         grid: Grid of the preview.
         step_px: Each of its pixels is one of ``step_px`` x ``step_px`` pixels of the scene.
         class_ids: (H, W) class of each pixel, 0 without data, then 1..K.
-        confidence: (H, W) probability of that class in per cent, 255 without data.
+        confidence: (H, W) probability of that class in per cent, 255 without data. As in a map it is at most the
+            familiarity.
         familiarity: (H, W) familiarity of each pixel in per cent, 255 without data.
         classes: Class table.
         shots: Number of usable pixels under shots by class name.
@@ -56,7 +57,7 @@ class Preview:
         suspicious_shots: Shots that look wrong, as in the record of a map.
         warnings: Warnings on the shots.
         seconds: Time that it took.
-        probabilities: (K, H, W) class probabilities, 0 without data.
+        probabilities: (K, H, W) class probabilities, 0 without data. Their sum is the familiarity.
         spectra: (C, H, W) whitened spectra, 0 without data.
         class_spectra: (C,) mean physical values of the shots of each class, by its name.
     """
@@ -172,6 +173,7 @@ def preview_map(
     place = np.argsort(order.classes)  # position of each class of the table in the canonical order
     probabilities, familiarity = _on_grid(teacher, regions, place)
     ids = np.where(probabilities.any(axis=0), probabilities.argmax(axis=0) + 1, 0)
+    probabilities *= familiarity  # as in a map: what is unlike all shots belongs to no class
     confidence = np.rint(100 * probabilities.max(axis=0))
     return Preview(
         grid,
@@ -228,7 +230,7 @@ def _touched(grid: Grid, bounds: Bounds) -> Window:
 def _on_grid(
     teacher: Teacher, regions: TrainingRegions, place: AnyArray
 ) -> tuple[Float32Array, Float32Array]:
-    """(K, H, W) class probabilities and (H, W) familiarity of the first region; 0 without data."""
+    """(K, H, W) class probabilities of sum 1, and (H, W) familiarity of the first region; 0 without data."""
     first = regions.regions[0]
     last = teacher.steps[-1][: int(first.inside.sum())]
     familiar = 1.0 - last[:, -1]
