@@ -66,7 +66,7 @@ def command(class_map: str, out: Path, progress: str, **given: Any) -> None:
 
         hsi-geo sample map.tif -o visit.gpkg
 
-        hsi-geo sample map.tif --design stratified --target-se 0.02 -o visit.gpkg
+        hsi-geo sample map.tif --target-se 0.03 -o visit.gpkg
 
         hsi-geo assess map.tif --reference visit.gpkg --design stratified
     """
