@@ -27,9 +27,8 @@ from hsi_geo.tasks.assessment.area_estimates import (
     estimate_areas,
     pool_small,
 )
-from hsi_geo.tasks.assessment.drawn_land import compare_land
+from hsi_geo.tasks.assessment.drawn_land import compare_land, require_same_pixels
 from hsi_geo.tasks.assessment.reference_sample import (
-    SAME_LAND,
     Sample,
     at_upper_level,
     other_strata,
@@ -278,55 +277,38 @@ def _strata_of(
     # A sample of less land says nothing of the rest, whatever the design, and whoever names the strata.
     in_file = design == "stratified" and strata is None
     drawn = read_drawn_strata(labelled, needs_all=in_file)
-    total = sum(counts.values())
     if strata is None:
         if drawn is not None and in_file:
-            _require_drawn_from(drawn, labelled, total)
+            require_same_pixels(drawn, labelled.source, opened)
             _warn_of_empty_places(drawn, len(np.unique(sample.features)), design, reporter)
             reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
             return drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
         if drawn is not None:
-            _compare_land(drawn, labelled, opened, [total], design, reporter)
+            _compare_land(drawn, labelled, opened, [], design, reporter)
         return own_strata(sample, counts), dict(counts)
     drawn_from = read_map(strata).without_rejected()
     _log_zero_class("strata", drawn_from, reporter)
     sizes = drawn_from.class_counts()
     require_same_land(opened, counts, drawn_from, sizes)
     if drawn is not None:
-        there = [total, sum(sizes.values())]
-        _compare_land(drawn, labelled, opened, there, design, reporter)
+        strata_px = [sum(sizes.values())]
+        _compare_land(drawn, labelled, opened, strata_px, design, reporter)
     came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
     # Sampled pixels are those of the map, which may be smaller or larger than those of the strata.
     ratio = abs(drawn_from.grid.transform.determinant / opened.grid.transform.determinant)
     return came_from, {name: max(1, round(ratio * size)) for name, size in sizes.items()}
 
 
-def _require_drawn_from(drawn: DrawnStrata, labelled: Shots, there: int) -> None:
-    """Refuse strata in a file that are those of more or fewer pixels than the map's: they weigh its places.
-
-    Raises:
-        MapError: If they have another number of pixels than the map.
-    """
-    total = sum(drawn.sizes.values())
-    if abs(total - there) > SAME_LAND * there:
-        raise MapError(
-            f"the sample '{labelled.source}' was drawn from {total:,} pixels, and the map has {there:,} with a class",
-            hint="assess the map that the sample was drawn from, or another one of the same pixels and land",
-        )
-
-
 def _compare_land(
     drawn: DrawnStrata,
     labelled: Shots,
     opened: ReadMap,
-    there: Sequence[int],
+    strata_px: Sequence[int],
     design: Design,
     reporter: Reporter,
 ) -> None:
     """Compare land of a sample with that of the map and of strata, and count places that nobody visited."""
-    own, *others = there
-    total = sum(drawn.sizes.values())
-    if differs := compare_land(total, labelled, opened, own, strata_px=others):
+    if differs := compare_land(drawn, labelled.source, opened, strata_px=strata_px):
         reporter.warning(differs)
     # Some may share a pixel of the map, or lie where it has no class.
     _warn_of_empty_places(drawn, visited_places(labelled, opened.grid), design, reporter)

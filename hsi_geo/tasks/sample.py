@@ -115,8 +115,8 @@ def sample(
 ) -> SampleResult:
     """Draw a random sample of pixels of a map, to visit or to look at in images.
 
-    The GeoPackage has a form that asks for the class, and remembers the stratum of each place, the number of pixels and of
-    places of the stratum, and the probability that a pixel of it was drawn. So `assess` knows how it was
+    The GeoPackage has a form that asks for the class, and remembers the stratum of each place, the number of pixels, the
+    hectares and the number of places of the stratum, and the probability that a pixel of it was drawn. So `assess` knows how it was
     drawn. Places are in random order: a part of them from the top of the table is a random sample, too.
 
     Args:
@@ -211,6 +211,7 @@ class _Plan:
     pixels: Sequence[int]
     expected: Sequence[float]
     stratum_of: Mapping[int, int]  # by value of the map
+    hectares: Sequence[float] | None  # None where the CRS does not define areas
 
 
 def _plan(
@@ -244,7 +245,12 @@ def _plan(
     pixels = [0] * len(names)
     for value, count in counts.items():
         pixels[stratum_of[value]] += count
-    plan = _Plan(names, pixels, [expected or EXPECTED] * len(names), stratum_of)
+    areas = opened.class_areas_ha()
+    hectares = None
+    if areas is not None:
+        strata = [index[stratum_of_name[name]] for name in areas]
+        hectares = np.bincount(strata, list(areas.values())).tolist()
+    plan = _Plan(names, pixels, [expected or EXPECTED] * len(names), stratum_of, hectares)
     confidence = find_confidence(opened, reporter.warning) if expected is None else None
     if confidence is None:
         if expected is None:
@@ -301,7 +307,7 @@ def _draw(
     row, col = np.concatenate(rows), np.concatenate(cols)
     order = np.lexsort((col, row))[generator.permutation(len(of))]  # whatever the strips
     x, y = _centres(opened, row[order], col[order])
-    return DrawnPlaces(x, y, np.array(of)[order], plan.names, plan.pixels, drawn)
+    return DrawnPlaces(x, y, np.array(of)[order], plan.names, plan.pixels, plan.hectares, drawn)
 
 
 def _centres(opened: ReadMap, rows: IntArray, cols: IntArray) -> tuple[Float64Array, Float64Array]:

@@ -26,7 +26,7 @@ from .raster_overrides import crs_problem, require_nodata_of_file
 Parameters = dict[str, Any]
 
 #: Fields in which a sample of *Draw places to check a map* remembers how it was drawn.
-SAMPLE_FIELDS = ("stratum", "stratum_px")
+SAMPLE_FIELDS = ("stratum", "stratum_px", "stratum_ha", "stratum_n")
 
 
 def raster_path(

@@ -12,14 +12,18 @@ from hsi_geo.io.labels.class_levels import class_text
 from hsi_geo.io.labels.suggested_points import CONFIDENCE, GUESS, RANK
 from hsi_geo.text import quoted
 
-#: Stratum of a place, pixels of the stratum, places drawn in it, and the probability that a pixel of it was drawn.
-STRATUM, STRATUM_PX, STRATUM_N, PROBABILITY = "stratum", "stratum_px", "stratum_n", "probability"
+#: Stratum of a place, pixels of the stratum, their hectares, places drawn in it, and the probability that a pixel of it
+#: was drawn.
+STRATUM, STRATUM_PX, STRATUM_HA, STRATUM_N = "stratum", "stratum_px", "stratum_ha", "stratum_n"
+PROBABILITY = "probability"
 
 #: Number of a place, and field for remarks.
 PLACE, NOTE = "place", "note"
 
 #: Fields that are never a class, in lower case. Shapefiles cut names after ten letters.
-_OWN = (PLACE, NOTE, STRATUM, STRATUM_PX, STRATUM_N, PROBABILITY, PROBABILITY[:10], "fid")
+_OWN = (
+    PLACE, NOTE, STRATUM, STRATUM_PX, STRATUM_HA, STRATUM_N, PROBABILITY, PROBABILITY[:10], "fid",
+)  # fmt: skip
 
 
 def is_sample(fields: Iterable[str]) -> bool:

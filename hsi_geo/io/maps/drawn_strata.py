@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.class_levels import class_text
 from hsi_geo.io.labels.containers import find_raster, is_named_as_raster
-from hsi_geo.io.labels.sample_fields import STRATUM, STRATUM_N, STRATUM_PX
+from hsi_geo.io.labels.sample_fields import STRATUM, STRATUM_HA, STRATUM_N, STRATUM_PX
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.io.readers.raster import data_of_header
@@ -29,6 +30,9 @@ DIGITS_M, DIGITS_DEGREES = 3, 8
 #: many places were drawn: some may have been left out since.
 UNEVEN = 1.5
 
+#: Relative difference up to which hectares of one stratum are those of one map.
+ROUNDING = 1e-4
+
 
 @dataclass(frozen=True, eq=False)
 class DrawnStrata:
@@ -36,11 +40,13 @@ class DrawnStrata:
 
     Attributes:
         sizes: Number of pixels of each stratum by its name.
+        hectares: Area of all strata; None if the files do not tell it, as for maps without a CRS.
         places: Number of places that were drawn in all. A place that several files have counts once.
         of_feature: For each file, name of the stratum by the id of the feature.
     """
 
     sizes: Mapping[str, int]
+    hectares: float | None
     places: int
     of_feature: Sequence[Mapping[int, str]]
 
@@ -95,7 +101,8 @@ def read_drawn_strata(labelled: Shots, *, needs_all: bool = True) -> DrawnStrata
             "were drawn from with --strata",
         )
     return DrawnStrata(
-        _sizes(parts, frames),
+        {name: int(px) for name, px in _sizes(parts, frames, STRATUM_PX, "pixels").items()},
+        _hectares(parts, frames),
         _count_places(frames),
         [_strata_of_labels(part, frame) for part, frame in zip(parts, frames, strict=True)],
     )
@@ -158,12 +165,15 @@ def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
     if not {STRATUM, STRATUM_PX} <= column_of.keys():
         return None
     strata = frame[column_of[STRATUM]]
-    drawn = frame[column_of[STRATUM_N]] if STRATUM_N in column_of else None
     return gpd.GeoDataFrame(
         {
             STRATUM: strata.map(class_text, na_action="ignore"),
-            STRATUM_PX: pd.to_numeric(frame[column_of[STRATUM_PX]], errors="coerce"),
-            STRATUM_N: np.nan if drawn is None else pd.to_numeric(drawn, errors="coerce"),
+            **{
+                name: pd.to_numeric(frame[column_of[name]], errors="coerce")
+                if name in column_of
+                else np.nan
+                for name in (STRATUM_PX, STRATUM_HA, STRATUM_N)
+            },
         },
         geometry=frame.geometry,
     )
@@ -189,18 +199,28 @@ def _labels(part: Shots, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame.loc[frame.index.isin(part.frame["feature_id"])]
 
 
-def _sizes(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> dict[str, int]:
-    """Number of pixels of each stratum, which all places have to agree on."""
-    every = pd.concat(frame[[STRATUM, STRATUM_PX]].dropna() for frame in frames)
-    sizes = every.groupby(STRATUM, sort=True)[STRATUM_PX].agg(["min", "max"])
-    wrong = sizes[(sizes["min"] != sizes["max"]) | (sizes["min"] <= 0)]
+def _sizes(
+    parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame], column: str, unit: str
+) -> dict[str, float]:
+    """Pixels or hectares of each stratum, which all places have to agree on."""
+    every = pd.concat(frame[[STRATUM, column]].dropna() for frame in frames)
+    sizes = every.groupby(STRATUM, sort=True)[column].agg(["min", "max"])
+    # Programs round hectares when they write them.
+    wrong = sizes[(sizes["max"] - sizes["min"] > ROUNDING * sizes["max"]) | (sizes["min"] <= 0)]
     if len(wrong):
         raise ShotsError(
             f"places of {quoted([part.source for part in parts])} give the {STRATUM} '{wrong.index[0]}' different "
-            f"numbers of pixels, {wrong['min'].iloc[0]:,.0f} and {wrong['max'].iloc[0]:,.0f}",
+            f"numbers of {unit}, {wrong['min'].iloc[0]:,.0f} and {wrong['max'].iloc[0]:,.0f}",
             hint="assess one sample at a time",
         )
-    return {str(name): int(px) for name, px in sizes["min"].items()}
+    return {str(name): float(size) for name, size in sizes["min"].items()}
+
+
+def _hectares(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> float | None:
+    """Area of all strata; None if it is unknown for one of them."""
+    known = _sizes(parts, frames, STRATUM_HA, "hectares")
+    names = {str(name) for frame in frames for name in frame[STRATUM].dropna()}
+    return math.fsum(known.values()) if names == known.keys() else None
 
 
 def _count_places(frames: Sequence[gpd.GeoDataFrame]) -> int:

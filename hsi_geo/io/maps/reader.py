@@ -62,6 +62,7 @@ class ReadMap:
     rejected: ClassTable = ()
     ignored: tuple[int, ...] = ()
     _counted: dict[int, int] = field(default_factory=dict, init=False, repr=False)
+    _hectares: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     def without_rejected(self) -> ReadMap:
         """The same map; rejected pixels count as pixels of no class."""
@@ -105,13 +106,14 @@ class ReadMap:
 
     def counts(self) -> dict[int, int]:
         """Number of pixels by value, without pixels of no class."""
-        counted = self._counted  # a large map is read once
-        if not counted:
+        if not self._counted:  # a large map is read once
+            counted: dict[int, int] = {}
             for strip in _strips(self.grid.window):
                 values = self.read(strip).compressed()
                 for value, count in zip(*np.unique(values, return_counts=True), strict=True):
                     counted[int(value)] = counted.get(int(value), 0) + int(count)
-        return dict(counted)
+            self._counted.update(counted)
+        return dict(self._counted)
 
     def class_counts(self) -> dict[str, int]:
         """Number of pixels by class name, in the order of the values.
@@ -128,14 +130,19 @@ class ReadMap:
         areas = pixel_areas_ha(self.grid)
         if areas is None:
             return None
-        by_name = dict.fromkeys(self.class_counts(), 0.0)
-        for strip in _strips(self.grid.window):
-            values = self.read(strip)
-            present, index = np.unique(values.compressed(), return_inverse=True)
-            hectares = np.bincount(index, areas.of(strip)[~np.ma.getmaskarray(values)])
-            for value, area in zip(present, hectares, strict=True):
-                by_name[self.name_of(int(value))] += float(area)
-        return by_name
+        counts = self.class_counts()
+        if (of_each := areas.of_each) is not None:
+            return {name: of_each * count for name, count in counts.items()}
+        if not self._hectares:
+            by_name = dict.fromkeys(counts, 0.0)
+            for strip in _strips(self.grid.window):
+                values = self.read(strip)
+                present, index = np.unique(values.compressed(), return_inverse=True)
+                hectares = np.bincount(index, areas.of(strip)[~np.ma.getmaskarray(values)])
+                for value, area in zip(present, hectares, strict=True):
+                    by_name[self.name_of(int(value))] += float(area)
+            self._hectares.update(by_name)
+        return dict(self._hectares)
 
     def thumbnail(self, side_px: int) -> MaskedInts:
         """(h, w) values as by `read_thumbnail`, masked where there is no class.

@@ -21,6 +21,7 @@ from hsi_geo.io.labels.sample_fields import (
     PLACE,
     PROBABILITY,
     STRATUM,
+    STRATUM_HA,
     STRATUM_N,
     STRATUM_PX,
 )
@@ -37,6 +38,7 @@ class DrawnPlaces:
         strata: (N,) stratum of each, an index into ``names``.
         names: Names of the strata.
         pixels: Number of pixels of each stratum.
+        hectares: Area of each stratum; None if the CRS of the map does not define it.
         drawn: Number of places of each stratum.
     """
 
@@ -45,6 +47,7 @@ class DrawnPlaces:
     strata: IntArray
     names: Sequence[str]
     pixels: Sequence[int]
+    hectares: Sequence[float] | None
     drawn: Sequence[int]
 
 
@@ -58,6 +61,7 @@ def sample_frame(places: DrawnPlaces, crs: CRS | None, fields: Sequence[str]) ->
     """
     of = places.strata
     pixels, drawn = np.array(places.pixels, np.int64)[of], np.array(places.drawn, np.int64)[of]
+    hectares = places.hectares or [np.nan] * len(places.names)
     empty = {name: pd.Series([None] * len(of), dtype="string") for name in (*fields, NOTE)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a CRS that the map does not have either
@@ -67,6 +71,7 @@ def sample_frame(places: DrawnPlaces, crs: CRS | None, fields: Sequence[str]) ->
                 **empty,
                 STRATUM: pd.Series([places.names[i] for i in of], dtype="string"),
                 STRATUM_PX: pixels,
+                STRATUM_HA: np.array(hectares, np.float64)[of],
                 STRATUM_N: drawn,
                 PROBABILITY: drawn / pixels,
             },
@@ -91,7 +96,7 @@ def form_style(classes: Sequence[tuple[str, str]], fields: Sequence[str]) -> str
     _add_symbols(root, classes, fields[-1])
     configuration = ET.SubElement(root, "fieldConfiguration")
     shown = {PLACE: "TextEdit", **dict.fromkeys(fields, "ValueMap"), NOTE: "TextEdit"}
-    for name in ("fid", *shown, STRATUM, STRATUM_PX, STRATUM_N, PROBABILITY):
+    for name in ("fid", *shown, STRATUM, STRATUM_PX, STRATUM_HA, STRATUM_N, PROBABILITY):
         field = ET.SubElement(configuration, "field", name=name, configurationFlags="None")
         widget = ET.SubElement(field, "editWidget", type=shown.get(name, "Hidden"))
         config = ET.SubElement(widget, "config")

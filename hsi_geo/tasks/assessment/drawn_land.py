@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import MapError
-from hsi_geo.io.labels.shots import Shots
+from hsi_geo.io.maps.drawn_strata import DrawnStrata
 from hsi_geo.io.maps.reader import ReadMap
-from hsi_geo.tasks.assessment.reference_sample import SAME_LAND, positions
-from hsi_geo.tiling import Grid
+from hsi_geo.tasks.assessment.reference_sample import SAME_LAND
 
-#: Fewest places that tell the size of the pixels that they were drawn from. With half as many, one sample in a thousand
-#: would lie on every second row or column by chance.
-FEWEST_PLACES = 20
 
-#: Distance in pixels of the map up to which a place counts as the centre of a pixel, and the smallest pixel that counts
-#: as one. Places whose coordinates are rounded, or that were moved in the field, tell no size.
-ON_CENTRE_PX, SMALLEST_PX = 2e-3, 0.04
+def require_same_pixels(drawn: DrawnStrata, source: str, opened: ReadMap) -> None:
+    """Refuse strata of a file that are those of other pixels than the map's: they weigh its places.
+
+    Args:
+        drawn: The strata.
+        source: Name of the file.
+        opened: The map.
+
+    Raises:
+        MapError: If they have another number of pixels than the map, or another area.
+    """
+    total, there = sum(drawn.sizes.values()), sum(opened.class_counts().values())
+    hectares = _hectares(opened)
+    if not _is_same(total, there):
+        raise _of_other_land(source, f"{total:,} pixels", f"{there:,}")
+    if drawn.hectares and hectares and not _is_same(drawn.hectares, hectares):
+        raise _of_other_land(
+            source, f"{_text(drawn.hectares)} ha", f"as many pixels on {_text(hectares)} ha"
+        )
 
 
 def compare_land(
-    total_px: int, labelled: Shots, opened: ReadMap, there_px: int, *, strata_px: Sequence[int] = ()
+    drawn: DrawnStrata, source: str, opened: ReadMap, *, strata_px: Sequence[int] = ()
 ) -> str:
     """Compare the land that a sample was drawn from with that of a map.
 
-    Files of samples say from how many pixels they were drawn, and places lie at centres of pixels. So their distances
-    tell the size of these pixels.
+    Files of samples say from how many pixels and hectares they were drawn.
 
     Args:
-        total_px: Number of pixels that the sample was drawn from.
-        labelled: The reference.
+        drawn: Strata of the sample.
+        source: Name of its file.
         opened: The map.
-        there_px: Number of the map's pixels that have a class.
         strata_px: Number of pixels of the map whose classes are the strata, if it is another one.
 
     Returns:
@@ -43,76 +51,47 @@ def compare_land(
     Raises:
         MapError: If the sample was drawn from pixels of the map's size, and from fewer of them.
     """
-    if any(abs(total_px - pixels) <= SAME_LAND * pixels for pixels in (there_px, *strata_px)):
-        return ""
-    drawn_from = f"'{labelled.source}' was drawn from {total_px:,} pixels"
-    size = drawn_pixel_size(labelled, opened.grid)
-    if size is None:
+    total, there = sum(drawn.sizes.values()), sum(opened.class_counts().values())
+    hectares = _hectares(opened)
+    if not drawn.hectares or not hectares:
+        if any(_is_same(total, pixels) for pixels in (there, *strata_px)):
+            return ""
         return (
-            f"{drawn_from}, and the map has {there_px:,} with a class: if pixels of both are of one size, these numbers "
-            "hold only for the land that both have"
+            f"'{source}' was drawn from {total:,} pixels, and the map has {there:,} with a class: if pixels of both are of "
+            "one size, these numbers hold only for the land that both have"
         )
-    land = total_px * size / there_px
-    if abs(land - 1) <= SAME_LAND:
+    if _is_same(drawn.hectares, hectares):
         return ""
+    land = drawn.hectares / hectares
     if land > 1:
         return (
-            f"{100 - 100 / land:.1f} % of the land that '{labelled.source}' was drawn from have no class in the map: these numbers "
+            f"{100 - 100 / land:.1f} % of the land that '{source}' was drawn from have no class in the map: these numbers "
             "hold for the rest"
         )
-    if abs(size - 1) < SAME_LAND:
-        raise MapError(
-            f"the sample {drawn_from}, and the map has {there_px:,} with a class",
-            hint="assess the map that the sample was drawn from, or another one of the same land",
-        )
+    if _is_same(drawn.hectares / total, hectares / there):
+        raise _of_other_land(source, f"{total:,} pixels", f"{there:,}")
     # Edges of land differ between pixels of two sizes, so this is no error.
     return (
-        f"'{labelled.source}' was drawn from {100 * land:.1f} % of the land that has a class in the map: these numbers hold for that "
+        f"'{source}' was drawn from {100 * land:.1f} % of the land that has a class in the map: these numbers hold for that "
         "part only"
     )
 
 
-def drawn_pixel_size(labelled: Shots, grid: Grid) -> float | None:
-    """Area of the pixels that places were drawn from, in pixels of a map.
-
-    Args:
-        labelled: Points.
-        grid: Pixels of the map.
-
-    Returns:
-        The area; None if the places do not lie at the centres of one grid parallel to the map's, or are few.
-    """
-    rows, cols = positions(labelled, grid)
-    if len(rows) < FEWEST_PLACES or not np.isfinite([rows, cols]).all():
-        return None
-    high, wide = spacing(rows), spacing(cols)
-    return wide * high if wide and high else None
+def _hectares(opened: ReadMap) -> float | None:
+    areas = opened.class_areas_ha()
+    return None if areas is None else math.fsum(areas.values())
 
 
-def spacing(places: Float64Array) -> float | None:
-    """Greatest distance that all distances between places on a line are whole multiples of.
+def _is_same(one: float, other: float) -> bool:
+    return abs(one - other) <= SAME_LAND * other
 
-    Args:
-        places: (N,) finite places.
 
-    Returns:
-        The distance; None if all are one place, or it is below `SMALLEST_PX`.
+def _text(hectares: float) -> str:
+    return f"{hectares:,.4g}" if hectares < 1e4 else f"{hectares:,.0f}"
 
-    Examples:
-        >>> spacing(np.array([7.0, 1.0, 2.5, 11.5])), spacing(np.array([0.3, 2.718, 3.141]))
-        (1.5, None)
-    """
-    distances = np.unique(places - places.min())[1:]
-    found = 0.0
-    for distance in distances[distances > ON_CENTRE_PX]:
-        found, rest = float(distance), found
-        while rest > ON_CENTRE_PX:  # Euclid's algorithm for numbers with rounding errors
-            found, rest = rest, abs(found - rest * round(found / rest))
-        if found < SMALLEST_PX:
-            return None
-    if not found:
-        return None
-    # Errors of few thousandths of a small distance add up: the longest distance tells it best.
-    found = float(distances[-1] / round(distances[-1] / found))
-    off = np.abs(distances - found * np.rint(distances / found)).max()
-    return found if off <= ON_CENTRE_PX else None
+
+def _of_other_land(source: str, drawn_from: str, there: str) -> MapError:
+    return MapError(
+        f"the sample '{source}' was drawn from {drawn_from}, and the map has {there} with a class",
+        hint="assess the map that the sample was drawn from, or another one of the same pixels and land",
+    )

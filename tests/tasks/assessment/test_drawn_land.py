@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,14 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 import shapely
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
-from hypothesis import given
-from hypothesis import strategies as st
 from rasterio import Affine
+from rasterio.vrt import WarpedVRT
 
 from hsi_geo import assess, compare, sample, zones
 from hsi_geo.errors import MapError
-from hsi_geo.tasks.assessment.drawn_land import spacing
 from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
 
 #: Rows and columns that maps of two pixel sizes have whole pixels of.
@@ -139,17 +139,44 @@ def test_the_numbers_hold_for_what_the_map_shows(
 
 
 @pytest.mark.parametrize("command", ["assess", "zones", "compare"])
-def test_pixels_of_unknown_size_get_a_warning(tmp_path: Path, recorder: Any, command: str) -> None:
+def test_a_file_without_hectares_gets_a_warning(
+    tmp_path: Path, recorder: Any, command: str
+) -> None:
+    """As of a map without a CRS, or with the field left out. Places may have been moved in the field."""
     part = write_map(tmp_path, "part.tif", full()[:20])
-    frame, whole = visited(part), write_map(tmp_path, "whole.tif", full())
+    frame, whole = moved(visited(part)), write_map(tmp_path, "whole.tif", full())
     with pytest.raises(MapError, match="was drawn from 960 pixels, and the map has 1,728 with a"):
         calls(whole, frame, tmp_path, recorder)[command]()
     for path, warns in ((whole, 1), (part, 0)):
         recorder.warnings.clear()
-        calls(path, moved(frame), tmp_path, recorder)[command]()
+        calls(path, frame.drop(columns="stratum_ha"), tmp_path, recorder)[command]()
         assert (
             sum("if pixels of both are of one size" in text for text in recorder.warnings) == warns
         )
+
+
+def test_as_many_pixels_of_another_size_are_other_land(tmp_path: Path, recorder: Any) -> None:
+    """The map has twice the width and height of the land that places were drawn from."""
+    reference = saved(visited(write_map(tmp_path, "drawn.tif", full())), tmp_path)
+    coarse = write_map(tmp_path, "coarse.tif", full(), 2.0)
+    assess(coarse, reference, design="simple", reporter=recorder)
+    assert any("drawn from 25.0 % of the land" in text for text in recorder.warnings)
+    with pytest.raises(MapError, match="drawn from 103.7 ha, and the map has as many pixels on 414.7 ha"):
+        assess(coarse, reference, design="stratified")
+
+
+@pytest.mark.parametrize(("design", "rows"), [("simple", 18), ("stratified", 18), ("simple", 36)])
+def test_land_is_compared_across_crs(tmp_path: Path, recorder: Any, design: str, rows: int) -> None:
+    """Places of a map in UTM, and the same map in degrees."""
+    frame = visited(write_map(tmp_path, "drawn.tif", full()[:rows]), design=design)
+    utm, degrees = write_map(tmp_path, "utm.tif", full()), tmp_path / "degrees.tif"
+    with rasterio.open(utm) as file, WarpedVRT(file, crs="EPSG:4326", nodata=0) as warped:
+        rasterio.shutil.copy(warped, degrees, driver="GTiff")
+    shutil.copy(tmp_path / "utm.tif.aux.xml", tmp_path / "degrees.tif.aux.xml")
+    options = {"strata": degrees} if design == "stratified" else {}
+    assess(degrees, saved(frame, tmp_path), design=design, reporter=recorder, **options)
+    warned = [text for text in recorder.warnings if "of the land that has a class" in text]
+    assert len(warned) == (rows == 18)
 
 
 def test_strata_may_have_pixels_of_a_third_size(tmp_path: Path, recorder: Any) -> None:
@@ -162,22 +189,3 @@ def test_strata_may_have_pixels_of_a_third_size(tmp_path: Path, recorder: Any) -
     assert not recorder.warnings
     with pytest.raises(MapError, match="was drawn from 432 pixels, and the map has 1,728"):
         assess(one, reference, design="stratified")
-
-
-@given(
-    st.lists(st.integers(0, 400), min_size=20, max_size=60),
-    st.sampled_from([0.05, 0.25, 1 / 3, 2 / 3, 1.0, 1.5, 7.0]),
-    st.floats(0, 50),
-)
-def test_spacing_is_that_of_the_grid_whatever_its_origin(
-    steps: list[int], size: float, start: float
-) -> None:
-    distances = np.array(steps) - min(steps)
-    places = start + size * np.array(steps, np.float64)
-    found, common = spacing(places), np.gcd.reduce(distances)
-    assert found == (pytest.approx(size * common) if common else None)
-
-
-@given(st.integers(0, 10_000))
-def test_places_on_no_grid_have_no_spacing(seed: int) -> None:
-    assert spacing(np.random.default_rng(seed).uniform(0, 300, 20)) is None
