@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hsi_geo.arguments import require_word
 from hsi_geo.arrays import IntArray
@@ -138,7 +139,7 @@ def assess_map(
         HsiGeoError: If the reference cannot be used with the map, or is not a sample of the stated design.
     """
     _log_zero_class("map", opened, reporter)
-    sample = read_sample(opened, labelled)
+    sample = read_sample(opened, labelled, design)
     for warning in similar_name_warnings(sample.names):
         reporter.warning(warning)
     for text in sample.dropped:
@@ -253,7 +254,7 @@ def sample_with_strata(
     Raises:
         HsiGeoError: If the reference cannot be used with the map, or is not a sample of the stated design.
     """
-    sample = read_sample(opened, labelled)
+    sample = read_sample(opened, labelled, design)
     for text in sample.dropped:
         reporter.warning(f"left out: {text}")
     if lacking := sample.lacking(design):
@@ -294,9 +295,34 @@ def _strata_of(
         strata_px = [sum(sizes.values())]
         _compare_land(drawn, labelled, opened, strata_px, design, reporter)
     came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
+    if drawn is not None:
+        shown = np.array(list(sizes))[came_from]
+        _warn_of_other_strata(drawn, labelled, sample, shown, drawn_from.path, reporter)
     # Sampled pixels are those of the map, which may be smaller or larger than those of the strata.
     ratio = abs(drawn_from.grid.transform.determinant / opened.grid.transform.determinant)
     return came_from, {name: max(1, round(ratio * size)) for name, size in sizes.items()}
+
+
+def _warn_of_other_strata(
+    drawn: DrawnStrata,
+    labelled: Shots,
+    sample: Sample,
+    shown: npt.NDArray[np.str_],
+    strata: str,
+    reporter: Reporter,
+) -> None:
+    """Warn of places whose file says that they were drawn in other strata than the map of strata shows, as (N,) names."""
+    if len(drawn.sizes) < 2:  # a simple random sample, which may be stratified later
+        return
+    own = np.array(list(drawn.sizes))[drawn.of_pixels(labelled, sample.features)]
+    # Small classes were drawn as one stratum, whose name is that of no class.
+    other = (own != shown) & (np.isin(own, shown) | np.isin(shown, list(drawn.sizes)))
+    if other.any():
+        reporter.warning(
+            f"'{labelled.source}' says that {other.sum()} of {len(own)} places were drawn in other strata than '{strata}' "
+            "shows there, so that areas and accuracies are wrong: give the map that the places were drawn from, or no map "
+            "of strata"
+        )
 
 
 def _compare_land(

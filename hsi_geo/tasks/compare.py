@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,9 @@ def compare(
         if reference is not None:
             found = dataclasses.replace(
                 found,
-                assessment=_assess(opened, reference, old_field, new_field, design, recorder),
+                assessment=_assess(
+                    opened, reference, old_field, new_field, classes.names, design, recorder
+                ),
             )
         if written.polygons is not None:
             _write_polygons(written, opened, classes, smooth)
@@ -223,10 +226,16 @@ def _assess(
     reference: str | os.PathLike[str],
     old_field: str | None,
     new_field: str | None,
+    names: Sequence[str],
     design: Design | None,
     reporter: Reporter,
 ) -> Assessment:
-    found = assess_map(opened, read_pairs(reference, old_field, new_field), design, reporter)
+    pairs = read_pairs(reference, old_field, new_field, names)
+    for note in pairs.notes:
+        reporter.log(note)
+    for caution in pairs.cautions:
+        reporter.warning(caution)
+    found = assess_map(opened, pairs, design, reporter)
     # Most pairs are neither in the map nor in the reference.
     kept = [i for i, s in enumerate(found.scores) if s.reference or s.mapped or _has_area(s.area)]
     return dataclasses.replace(

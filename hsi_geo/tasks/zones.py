@@ -168,8 +168,11 @@ def zones(
             near=[opened.grid],
         )
     )
-    for caution in () if labelled is None else labelled.cautions:
-        reporter.warning(caution)
+    if labelled is not None:
+        for note in labelled.notes:
+            reporter.log(note)
+        for caution in labelled.cautions:
+            reporter.warning(caution)
     inputs = [class_map, Path(class_map).with_suffix(".json"), zones, strata]
     inputs += [] if labelled is None else list(labelled.files)
     with atomic_outputs([final], overwrite=overwrite, inputs=inputs) as where:

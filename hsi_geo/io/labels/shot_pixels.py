@@ -29,7 +29,7 @@ class ShotPixels:
     """Shots burnt onto the grid of one scene.
 
     Attributes:
-        rows: (N,) row of each pixel. Pixels are ordered by row, then column; none occurs twice.
+        rows: (N,) row of each pixel. Those of `burn` are ordered by row, then column; none occurs twice.
         cols: (N,) column of each pixel.
         class_ids: (N,) class id of each pixel, 1..K.
         features: (N,) row of `Shots.frame` that each pixel belongs to.

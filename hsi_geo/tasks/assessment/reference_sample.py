@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 from hsi_geo.errors import MapError, ShotsError
 from hsi_geo.io.labels.class_rasters import MAX_CLASSES
-from hsi_geo.io.labels.shot_pixels import burn, to_grid
+from hsi_geo.io.labels.shot_pixels import ShotPixels, burn, to_grid
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.maps.reader import MaskedInts, ReadMap
 from hsi_geo.tasks.assessment.results import Design
@@ -21,6 +22,9 @@ from hsi_geo.tiling import Grid
 #: Relative difference in area up to which map and strata are of the same land. Pixels of different
 #: size differ along the edge.
 SAME_LAND = 0.01
+
+#: Decimals of rows and columns: places that agree in them are one place.
+PLACE_DIGITS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +82,15 @@ class Sample:
         return f"{text}, and its area is estimated from them; if the map has it under another name, rename one of both"
 
 
-def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
+def read_sample(opened: ReadMap, labelled: Shots, design: Design | None = None) -> Sample:
     """Read the map's classes at the pixels of reference labels. Classes are matched by name.
+
+    With a design each place was drawn on its own, so places in one pixel of the map all count.
 
     Args:
         opened: The map.
         labelled: Reference labels in any CRS.
+        design: How they were sampled; None if not at random.
 
     Returns:
         The pixels that have a class in both.
@@ -93,6 +100,9 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
         MapError: If map and reference have no class in common, or the map has too many values without a name.
     """
     pixels = burn(labelled, opened.grid)
+    what = "pixels"
+    if design is not None and (labelled.frame.geom_type == "Point").all():
+        pixels, what = _pixels_of_places(labelled, opened.grid), "places"
     values = opened.values_at(pixels.rows, pixels.cols)
     here = ~np.ma.getmaskarray(values)
     if not here.any():
@@ -119,8 +129,8 @@ def read_sample(opened: ReadMap, labelled: Shots) -> Sample:
     dropped = list(labelled.skipped)
     for count, what in (
         (pixels.outside, "features outside the map"),
-        (pixels.conflicts, "pixels that two classes claim"),
-        (int((~here).sum()), f"pixels without a class in the map{_why_none(opened)}"),
+        (pixels.conflicts, f"{what} that two classes claim"),
+        (int((~here).sum()), f"{what} without a class in the map{_why_none(opened)}"),
     ):
         if count:
             dropped.append(f"{count} {what}")
@@ -285,7 +295,7 @@ def visited_places(labelled: Shots, grid: Grid) -> int:
         labelled: Sampled points. A place that several files have counts once.
         grid: Pixels of the map.
     """
-    return len(np.unique(np.column_stack(positions(labelled, grid)).round(3), axis=0))
+    return len(np.unique(np.column_stack(positions(labelled, grid)).round(PLACE_DIGITS), axis=0))
 
 
 def positions(labelled: Shots, grid: Grid) -> tuple[Float64Array, Float64Array]:
@@ -300,12 +310,35 @@ def positions(labelled: Shots, grid: Grid) -> tuple[Float64Array, Float64Array]:
     return t.d * x + t.e * y + t.f, t.a * x + t.b * y + t.c
 
 
+def _pixels_of_places(labelled: Shots, grid: Grid) -> ShotPixels:
+    """The pixel of each place inside a map. A pixel occurs as often as it has places; a place in several files counts once."""
+    rows, cols, inside = _pixels_under(labelled, grid)
+    frame = pd.DataFrame(np.column_stack(positions(labelled, grid)).round(PLACE_DIGITS))
+    frame = frame.assign(row=rows, col=cols, class_id=labelled.frame["class_id"].to_numpy())
+    every = frame[inside].groupby([0, 1], sort=True)["class_id"]
+    is_one = every.transform("nunique") == 1
+    first = frame[inside][is_one].drop_duplicates([0, 1])
+    return ShotPixels(
+        first["row"].to_numpy(),
+        first["col"].to_numpy(),
+        first["class_id"].to_numpy(),
+        first.index.to_numpy(),
+        int((~inside).sum()),
+        int((every.nunique() > 1).sum()),
+    )
+
+
+def _pixels_under(labelled: Shots, grid: Grid) -> tuple[IntArray, IntArray, BoolArray]:
+    """(N,) rows and columns of the pixels under points, and whether they are in the grid."""
+    points = to_grid(labelled, grid).frame.geometry
+    rows, cols = grid.pixels_at(points.x.to_numpy(), points.y.to_numpy())
+    inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
+    return rows, cols, inside
+
+
 def _values_under(opened: ReadMap, labelled: Shots) -> MaskedInts:
     """(N,) values of a map under points, masked without a class and outside the map."""
-    points = to_grid(labelled, opened.grid).frame.geometry
-    rows, cols = opened.grid.pixels_at(points.x.to_numpy(), points.y.to_numpy())
-    height, width = opened.grid.shape
-    inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+    rows, cols, inside = _pixels_under(labelled, opened.grid)
     values = np.ma.masked_all(len(rows), np.int64)
     if inside.any():
         values[inside] = opened.values_at(rows[inside], cols[inside])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterable
 
 import geopandas as gpd
 
@@ -18,7 +19,10 @@ OLD_FIELD, NEW_FIELD = "class_old", "class_new"
 
 
 def read_pairs(
-    path: str | os.PathLike[str], old_field: str | None = None, new_field: str | None = None
+    path: str | os.PathLike[str],
+    old_field: str | None = None,
+    new_field: str | None = None,
+    names: Iterable[str] = (),
 ) -> Shots:
     """Read reference labels with a class of each date.
 
@@ -26,6 +30,7 @@ def read_pairs(
         path: Vector file of labelled places in any CRS.
         old_field: Field with the class of the old date; None for `OLD_FIELD`.
         new_field: Field with the class of the new date; None for `NEW_FIELD`.
+        names: Names of the classes of both maps, which are no missing values in a table ("NA").
 
     Returns:
         Labels whose classes are named as those of a map of change. Places without one of both classes are left out.
@@ -33,8 +38,9 @@ def read_pairs(
     Raises:
         ShotsError: If there is no such file or field, or no place has both classes.
     """
+    purpose = REFERENCE.keeping(names)
     old, new = (
-        read_shots(path, class_field=field, purpose=REFERENCE)
+        read_shots(path, class_field=field, purpose=purpose)
         for field in (old_field or OLD_FIELD, new_field or NEW_FIELD)
     )
     frames = []

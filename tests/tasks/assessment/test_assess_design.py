@@ -134,7 +134,7 @@ def test_assess_refuses_sampled_points_without_class_in_map(
     assert caught.value.hint
     reference = write_points(np.vstack([[[4, 6]], at]), (*NAMES[:1], *NAMES))
     found = assess(write_map(damaged()), reference, design="stratified", strata=strata)
-    assert found.dropped == ("1 pixels without a class in the map",)
+    assert found.dropped == ("1 places without a class in the map",)
 
 
 def test_assess_gives_hectares_of_the_map_not_the_strata(

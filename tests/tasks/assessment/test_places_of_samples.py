@@ -1,0 +1,105 @@
+"""Places of a sample one by one: those that share a pixel of the map, and those of other strata."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import shapely
+from assess_cases import GRID, NAMES, damaged, truth, write_class_map
+from rasterio import Affine
+
+from hsi_geo import assess, compare, sample
+
+#: Number of pixels of the truth along a side of a coarse pixel.
+SIDE = 5
+
+
+@pytest.fixture
+def coarse(tmp_path: Path) -> Path:
+    """A map of 7 x 10 large pixels, with the class in the middle of each."""
+    path = write_class_map(tmp_path, truth()[2:35:SIDE, 2:50:SIDE], name="coarse.tif")
+    with rasterio.open(path, "r+") as file:
+        file.transform = GRID @ Affine.scale(SIDE)
+    return path
+
+
+def places(rows: np.ndarray, cols: np.ndarray, classes: np.ndarray) -> gpd.GeoDataFrame:
+    """Places at the centres of pixels of the truth."""
+    x, y = GRID @ (cols + 0.5, rows + 0.5)
+    names = np.array(["", *NAMES])[classes]
+    return gpd.GeoDataFrame({"class": names}, geometry=shapely.points(x, y), crs="EPSG:32633")
+
+
+def test_all_places_of_one_pixel_count(tmp_path: Path, coarse: Path, recorder: Any) -> None:
+    """All pixels of the truth are visited: the accuracy is the share of right ones, though most share a pixel of the map."""
+    rows, cols = np.nonzero(truth()[: 7 * SIDE, : 10 * SIDE])
+    places(rows, cols, truth()[rows, cols]).to_file(tmp_path / "visit.gpkg")
+    shown = truth()[2:35:SIDE, 2:50:SIDE][rows // SIDE, cols // SIDE]
+    found = assess(coarse, tmp_path / "visit.gpkg", design="simple", reporter=recorder)
+    here = shown > 0
+    assert found.pixels == found.matrix.sum() == here.sum()
+    right = shown[here] == truth()[rows, cols][here]
+    by_class = [right[shown[here] == c].mean() for c in (1, 2, 3)]
+    assert [s.user.value for s in found.scores if s.user] == pytest.approx(by_class)
+    assert not [text for text in recorder.warnings if "claim" in text]
+
+
+def test_a_place_of_two_files_counts_once(tmp_path: Path, coarse: Path, recorder: Any) -> None:
+    """Two people filled in copies, and disagree on one place."""
+    rows, cols = np.nonzero(truth()[: 7 * SIDE, : 10 * SIDE])
+    frame = places(rows[::9], cols[::9], truth()[rows[::9], cols[::9]])
+    other = frame.iloc[::-1].reset_index(drop=True)
+    other.loc[3, "class"] = next(name for name in NAMES if name != other.loc[3, "class"])
+    frame.to_file(tmp_path / "one.gpkg")
+    other.to_file(tmp_path / "two.gpkg")
+    kept = frame.drop(index=len(frame) - 1 - 3)
+    kept.to_file(tmp_path / "agreed.gpkg")
+    both = [tmp_path / "one.gpkg", tmp_path / "two.gpkg"]
+    found = assess(coarse, both, design="simple", reporter=recorder)
+    agreed = assess(coarse, tmp_path / "agreed.gpkg", design="simple")
+    assert found.matrix.tolist() == agreed.matrix.tolist()
+    assert "left out: 1 places that two classes claim" in recorder.warnings
+
+
+@pytest.mark.parametrize(("given", "warns"), [("drawn.tif", False), ("other.tif", True)])
+def test_a_map_of_strata_that_places_were_not_drawn_from_gets_a_warning(
+    tmp_path: Path, recorder: Any, given: str, warns: bool
+) -> None:
+    drawn = write_class_map(tmp_path, damaged(0.3, seed=8), name="drawn.tif")
+    other = write_class_map(tmp_path, damaged(), name="other.tif")
+    sample(drawn, tmp_path / "visit.gpkg", count=90, seed=3)
+    frame = gpd.read_file(tmp_path / "visit.gpkg", layer="visit")
+    cols, rows = ~GRID @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
+    classes = truth()[np.floor(rows).astype(int), np.floor(cols).astype(int)]
+    frame.assign(**{"class": np.array(["", *NAMES])[classes]}).to_file(tmp_path / "places.gpkg")
+    options = {"design": "stratified", "strata": tmp_path / given, "reporter": recorder}
+    assess(other, tmp_path / "places.gpkg", **options)
+    warned = [text for text in recorder.warnings if "were drawn in other strata than" in text]
+    assert len(warned) == warns
+
+
+def test_classes_of_maps_are_no_missing_values_in_a_table_of_two_dates(
+    tmp_path: Path, recorder: Any
+) -> None:
+    """Programs write missing values as "NA", which is a class here."""
+    names = ("NA", *NAMES[1:])
+    old = write_class_map(tmp_path, truth(), names, name="old.tif")
+    new = write_class_map(tmp_path, damaged(), names, name="new.tif")
+    rows, cols = np.nonzero(truth())
+    x, y = GRID @ (cols[::7] + 0.5, rows[::7] + 0.5)
+    dated = [np.array(["", *names])[one[rows[::7], cols[::7]]] for one in (truth(), damaged())]
+    table = pd.DataFrame({"x": x, "y": y, "class_old": dated[0], "class_new": dated[1]})
+    table.to_csv(tmp_path / "visit.csv", index=False)
+    found = compare(
+        old, new, out=tmp_path / "change.tif", reference=tmp_path / "visit.csv", reporter=recorder
+    )
+    assert found.assessment is not None
+    assert found.assessment.pixels == len(table)
+    assert found.assessment.oa.value == 1
+    assert not [text for text in recorder.warnings if "left out" in text]
