@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from hsi_geo.arguments import require_word
 from hsi_geo.arrays import IntArray
-from hsi_geo.errors import MapError, OptionError, ShotsError
+from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots

@@ -81,7 +81,7 @@ class BenchmarkResult:
     """Results and files of a benchmark.
 
     Attributes:
-        entries: Entries of ``results.json`` for the requested scenes and methods.
+        entries: Entries of ``results.json`` for the requested runs; it may hold others of earlier calls.
         table: Header and rows of a table: mean and standard deviation by method and scene, or, for several drawings,
             choices of bands or splits, means by scene and way.
         totals: Header and rows of a table with the pooled error by way; empty if there is one way.
@@ -164,28 +164,33 @@ def benchmark(
         require_free([page, plot])
     done = {_key(entry) for entry in entries}
     cut = list(_with_bands(loaded, bands, reporter))
-    per_scene = len(list(_keys(shots, SEEDS[:seeds], splits, drawings))) * len(names)
+    keys = list(_keys(shots, SEEDS[:seeds], splits, drawings))
     count = 0
+    wanted: set[tuple[Any, ...]] = set()
     # This imports scikit-learn's classifiers, which takes longer than all checks.
     from hsi_geo.tasks.benchmarking.baselines import BaselineFeatures
 
     for choice, scene in cut:
         features = BaselineFeatures(_fill_missing(scene))
-        for key in _keys(shots, SEEDS[:seeds], splits, drawings):
+        for key in keys:
             run = None
             for name in names:
                 count += 1
-                if _key({"scene": scene.name, "method": name, "bands": choice, **key}) in done:
+                own = _key({"scene": scene.name, "method": name, "bands": choice, **key})
+                wanted.add(own)
+                if own in done:
                     continue
                 run = run or _draw(scene, **key)
                 found = _measure(scene, features, run, name, key["seed"], compute)
                 entries.append(
                     {"scene": scene.name, "method": name, "bands": choice, **key, **found}
                 )
+                done.add(own)
                 _write(path, entries)
-                reporter.progress(stages.COMPARING, count, len(cut) * per_scene)
+                reporter.progress(stages.COMPARING, count, len(cut) * len(keys) * len(names))
     _write(path, entries)
-    chosen = [e for e in entries if e["scene"] in scenes and e["method"] in names]
+    # Runs of earlier calls have other numbers of seeds or shots, which would not be the same shots for all methods.
+    chosen = [entry for entry in entries if _key(entry) in wanted]
     # The first method is compared with the others, whichever was measured first in a run that was continued.
     chosen.sort(key=lambda entry: names.index(entry["method"]))
     several = has_several_ways(chosen)
@@ -356,7 +361,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
             f"'{path}' holds no results of a benchmark",
             hint="choose another folder, or give --overwrite",
         ) from error
-    return list(entries)
+    return list({_key(entry): entry for entry in entries}.values())
 
 
 def _write(path: Path, entries: list[dict[str, Any]]) -> None:

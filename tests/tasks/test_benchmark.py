@@ -22,6 +22,7 @@ from hsi_geo.tasks.benchmarking.baselines import BASELINES, BaselineFeatures
 from hsi_geo.tasks.benchmarking.methods import BASELINE_NAMES, GROUPS
 from hsi_geo.tasks.benchmarking.protocol import (
     BLOCKS_ALONG,
+    SEEDS,
     calibration_error,
     draw_blocked,
     draw_shots,
@@ -187,6 +188,21 @@ def test_the_first_method_is_compared_whichever_was_measured_first(tmp_path: Pat
     benchmark(tmp_path, seeds=1, methods=(other,))
     continued = benchmark(tmp_path, seeds=1, methods=(one, other))
     assert [entry["method"] for entry in continued.entries] == [one, other]
+
+
+@pytest.mark.slow
+def test_tables_show_the_runs_that_were_asked_for(tmp_path: Path) -> None:
+    """Each once, without the seeds and shots of earlier calls in the folder."""
+    one, other = CHEAP[:2]
+    benchmark(tmp_path, shots=(2, 3, 2), seeds=2, methods=(one,), scenes=["indian_pines"] * 2)
+    found = benchmark(tmp_path, shots=(3,), seeds=1, methods=(one, other))
+    kept = json.loads(found.results.read_text())
+    assert sorted(e["shots"] for e in kept if e["method"] == one) == [2, 2, 3, 3]
+    assert [(e["method"], e["shots"], e["seed"]) for e in found.entries] == [
+        (one, 3, SEEDS[0]),
+        (other, 3, SEEDS[0]),
+    ]
+    assert found.table[0] == ("OA in per cent", "indian_pines, 3 points")
 
 
 def test_command_help_lists_all_methods() -> None:

@@ -100,9 +100,9 @@ def read_sample(opened: ReadMap, labelled: Shots, design: Design | None = None) 
         MapError: If map and reference have no class in common, or the map has too many values without a name.
     """
     pixels = burn(labelled, opened.grid)
-    what = "pixels"
+    unit = "pixels"
     if design is not None and (labelled.frame.geom_type == "Point").all():
-        pixels, what = _pixels_of_places(labelled, opened.grid), "places"
+        pixels, unit = _pixels_of_places(labelled, opened.grid), "places"
     values = opened.values_at(pixels.rows, pixels.cols)
     here = ~np.ma.getmaskarray(values)
     if not here.any():
@@ -129,8 +129,8 @@ def read_sample(opened: ReadMap, labelled: Shots, design: Design | None = None) 
     dropped = list(labelled.skipped)
     for count, what in (
         (pixels.outside, "features outside the map"),
-        (pixels.conflicts, f"{what} that two classes claim"),
-        (int((~here).sum()), f"{what} without a class in the map{_why_none(opened)}"),
+        (pixels.conflicts, f"{unit} that two classes claim"),
+        (int((~here).sum()), f"{unit} without a class in the map{_why_none(opened)}"),
     ):
         if count:
             dropped.append(f"{count} {what}")
