@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from hsi_geo.errors import ClassFieldError, EmptyShotsError
@@ -37,6 +39,31 @@ def is_sample(fields: Iterable[str]) -> bool:
         (True, False)
     """
     return {STRATUM, STRATUM_PX, STRATUM_N} <= {field.lower() for field in fields}
+
+
+def drawn_fields(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame | None:
+    """The fields of a sample that say how its places were drawn.
+
+    Args:
+        frame: Features with any fields, whose names may have another case.
+
+    Returns:
+        `STRATUM` as text, `STRATUM_PX`, `STRATUM_HA` and `STRATUM_N` as numbers, NaN where unknown, and the geometry; None
+        if the features have no stratum or no number of its pixels.
+    """
+    column_of = {str(name).lower(): name for name in frame.columns}
+    if not {STRATUM, STRATUM_PX} <= column_of.keys():
+        return None
+    numbers = {
+        name: pd.to_numeric(frame[column_of[name]], errors="coerce")
+        if name in column_of
+        else np.nan
+        for name in (STRATUM_PX, STRATUM_HA, STRATUM_N)
+    }
+    strata = frame[column_of[STRATUM]].astype(object)  # categories would be there without a place
+    return gpd.GeoDataFrame(
+        {STRATUM: strata.map(class_text, na_action="ignore"), **numbers}, geometry=frame.geometry
+    )
 
 
 def is_suggestion(fields: Iterable[str]) -> bool:

@@ -36,7 +36,7 @@ from hsi_geo.io.labels.containers import (
 from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.qgis_styles import Style, find_style
 from hsi_geo.io.labels.reprojection import have_valid_coordinates
-from hsi_geo.io.labels.sample_fields import answer_fields, guess_cautions
+from hsi_geo.io.labels.sample_fields import answer_fields, drawn_fields, guess_cautions
 from hsi_geo.io.labels.single_values import require_single_values
 from hsi_geo.io.labels.vectors import dates_as_text, is_unopened, read_vector
 from hsi_geo.io.readers.raster import data_of_header
@@ -68,6 +68,8 @@ class LabelledFile:
         other_fields: Names of other fields that may hold the class; empty for a raster.
         parents: Name of the class of the upper level, by class as text; empty for one level.
         cautions: What the user should know before, as sentences.
+        drawn: How the features of a GeoDataFrame were drawn, if they are a sample; see `drawn_fields`. A file is read again
+            for that.
     """
 
     geometry: gpd.GeoSeries
@@ -81,6 +83,7 @@ class LabelledFile:
     other_fields: tuple[str, ...] = ()
     parents: Mapping[str, str] = MappingProxyType({})
     cautions: tuple[str, ...] = ()
+    drawn: gpd.GeoDataFrame | None = None
 
 
 def read_labelled(
@@ -175,7 +178,9 @@ def labelled_frame(
     frame.attrs = {"notes": [], "columns": None, "unreadable": {}}
     if layer is not None:
         frame.attrs["notes"] = [f"--layer is ignored: a {FRAME} has no layers"]
-    return _labelled(frame, FRAME, f"'{FRAME}'", class_field, purpose, Style())
+    drawn = drawn_fields(frame.loc[:, ~frame.columns.duplicated()])
+    found = _labelled(frame, FRAME, f"'{FRAME}'", class_field, purpose, Style())
+    return dataclasses.replace(found, drawn=drawn)
 
 
 # Features -------------------------------------------------------------------------------------

@@ -282,6 +282,7 @@ def _read_one(
         class_field=class_field,
         layer=layer,
         all_touched=all_touched,
+        drawn=file.drawn,
     )
     if file.parents:
         keys = {c.id: c.name if c.value is None else str(c.value) for c in shots.classes}

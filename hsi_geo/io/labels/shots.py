@@ -90,6 +90,7 @@ class Shots(Described):
             centre it covers.
         default_colors: Ids of the classes whose colour nobody gave: it follows their names.
         cautions: What was found while reading that the user should know before, as sentences.
+        drawn: How the features of a GeoDataFrame were drawn, if they are a sample; see `sample_fields.drawn_fields`.
         parts: Shots of each file, where several were joined: with the class table of all, each in its
             own CRS. ``frame`` then has them all in the CRS of the first, and a column ``part`` with
             their index. Empty for one file.
@@ -112,6 +113,7 @@ class Shots(Described):
     all_touched: bool = False
     default_colors: tuple[int, ...] = ()
     cautions: tuple[str, ...] = ()
+    drawn: gpd.GeoDataFrame | None = None
     parts: tuple[Shots, ...] = ()
     library: SpectralLibrary | None = None
     library_weight: float = 1.0

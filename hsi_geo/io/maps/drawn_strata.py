@@ -14,9 +14,14 @@ from pyproj.exceptions import ProjError
 
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.class_levels import class_text
 from hsi_geo.io.labels.containers import find_raster, is_named_as_raster
-from hsi_geo.io.labels.sample_fields import STRATUM, STRATUM_HA, STRATUM_N, STRATUM_PX
+from hsi_geo.io.labels.sample_fields import (
+    STRATUM,
+    STRATUM_HA,
+    STRATUM_N,
+    STRATUM_PX,
+    drawn_fields,
+)
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.io.readers.raster import data_of_header
@@ -142,7 +147,9 @@ def unequal_probabilities(labelled: Shots) -> dict[str, float]:
 
 
 def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
-    """Features of a file with their strata; None if it does not hold them."""
+    """Features of a file or a GeoDataFrame with their strata; None if it does not hold them."""
+    if part.drawn is not None:
+        return part.drawn
     if not part.files or part.frame.empty:
         return None
     opened_as = data_of_header(part.source)
@@ -161,22 +168,7 @@ def _read_part(part: Shots) -> gpd.GeoDataFrame | None:
         if is_unopened(error) and find_raster(opened_as, "reference", ShotsError) is not None:
             return None
         raise
-    column_of = {str(c).lower(): c for c in frame.columns}  # programs change the case of names
-    if not {STRATUM, STRATUM_PX} <= column_of.keys():
-        return None
-    strata = frame[column_of[STRATUM]]
-    return gpd.GeoDataFrame(
-        {
-            STRATUM: strata.map(class_text, na_action="ignore"),
-            **{
-                name: pd.to_numeric(frame[column_of[name]], errors="coerce")
-                if name in column_of
-                else np.nan
-                for name in (STRATUM_PX, STRATUM_HA, STRATUM_N)
-            },
-        },
-        geometry=frame.geometry,
-    )
+    return drawn_fields(frame)
 
 
 def _strata_of_labels(part: Shots, frame: gpd.GeoDataFrame) -> dict[int, str]:
@@ -218,8 +210,10 @@ def _sizes(
 
 def _hectares(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> float | None:
     """Area of all strata; None if it is unknown for one of them."""
-    known = _sizes(parts, frames, STRATUM_HA, "hectares")
     names = {str(name) for frame in frames for name in frame[STRATUM].dropna()}
+    # Programs write 0 for an area that is unknown.
+    frames = [frame[~(frame[STRATUM_HA] <= 0)] for frame in frames]
+    known = _sizes(parts, frames, STRATUM_HA, "hectares")
     return math.fsum(known.values()) if names == known.keys() else None
 
 

@@ -313,11 +313,14 @@ def positions(labelled: Shots, grid: Grid) -> tuple[Float64Array, Float64Array]:
 def _pixels_of_places(labelled: Shots, grid: Grid) -> ShotPixels:
     """The pixel of each place inside a map. A pixel occurs as often as it has places; a place in several files counts once."""
     rows, cols, inside = _pixels_under(labelled, grid)
-    frame = pd.DataFrame(np.column_stack(positions(labelled, grid)).round(PLACE_DIGITS))
+    place = ["place_row", "place_col"]
+    at = np.column_stack(positions(labelled, grid)).round(PLACE_DIGITS)
+    frame = pd.DataFrame(at, columns=place)
     frame = frame.assign(row=rows, col=cols, class_id=labelled.frame["class_id"].to_numpy())
-    every = frame[inside].groupby([0, 1], sort=True)["class_id"]
+    every = frame[inside].groupby(place)["class_id"]
     is_one = every.transform("nunique") == 1
-    first = frame[inside][is_one].drop_duplicates([0, 1])
+    # Sorted, so that the order of the file does not matter.
+    first = frame[inside][is_one].drop_duplicates(place).sort_values(place)
     return ShotPixels(
         first["row"].to_numpy(),
         first["col"].to_numpy(),

@@ -46,8 +46,8 @@ def read_pairs(
     frames = []
     for shots in (old, new):
         frame = shots.frame
-        names = {c.id: c.name for c in shots.classes}
-        frame = frame.assign(name=frame["class_id"].map(names))
+        name_of = {c.id: c.name for c in shots.classes}
+        frame = frame.assign(name=frame["class_id"].map(name_of))
         frame["part"] = frame.groupby("feature_id").cumcount()
         frames.append(frame.set_index(["feature_id", "part"]))
     both = frames[0].join(frames[1]["name"].rename("new_name"), how="inner").reset_index()

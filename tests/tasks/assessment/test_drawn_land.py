@@ -166,14 +166,14 @@ def test_as_many_pixels_of_another_size_are_other_land(tmp_path: Path, recorder:
 
 
 @pytest.mark.parametrize(("design", "rows"), [("simple", 18), ("stratified", 18), ("simple", 36)])
-def test_land_is_compared_across_crs(tmp_path: Path, recorder: Any, design: str, rows: int) -> None:
+def test_land_is_compared_across_crs(tmp_path: Path, recorder: Any, design: Any, rows: int) -> None:
     """Places of a map in UTM, and the same map in degrees."""
     frame = visited(write_map(tmp_path, "drawn.tif", full()[:rows]), design=design)
     utm, degrees = write_map(tmp_path, "utm.tif", full()), tmp_path / "degrees.tif"
     with rasterio.open(utm) as file, WarpedVRT(file, crs="EPSG:4326", nodata=0) as warped:
         rasterio.shutil.copy(warped, degrees, driver="GTiff")
     shutil.copy(tmp_path / "utm.tif.aux.xml", tmp_path / "degrees.tif.aux.xml")
-    options = {"strata": degrees} if design == "stratified" else {}
+    options: Any = {"strata": degrees} if design == "stratified" else {}
     assess(degrees, saved(frame, tmp_path), design=design, reporter=recorder, **options)
     warned = [text for text in recorder.warnings if "of the land that has a class" in text]
     assert len(warned) == (rows == 18)

@@ -14,7 +14,9 @@ import shapely
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from rasterio import Affine
 
-from hsi_geo import assess, compare, sample
+from hsi_geo import assess, compare, read_shots, sample
+from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.purposes import REFERENCE
 
 #: Number of pixels of the truth along a side of a coarse pixel.
 SIDE = 5
@@ -31,7 +33,8 @@ def coarse(tmp_path: Path) -> Path:
 
 def places(rows: np.ndarray, cols: np.ndarray, classes: np.ndarray) -> gpd.GeoDataFrame:
     """Places at the centres of pixels of the truth."""
-    x, y = GRID @ (cols + 0.5, rows + 0.5)
+    centres: Any = (cols + 0.5, rows + 0.5)
+    x, y = GRID @ centres
     names = np.array(["", *NAMES])[classes]
     return gpd.GeoDataFrame({"class": names}, geometry=shapely.points(x, y), crs="EPSG:32633")
 
@@ -84,6 +87,42 @@ def test_a_map_of_strata_that_places_were_not_drawn_from_gets_a_warning(
     assert len(warned) == warns
 
 
+def drawn_elsewhere(folder: Path) -> tuple[Path, gpd.GeoDataFrame]:
+    """A map, and a sample with its classes that was drawn in the classes of another map."""
+    older = write_class_map(folder, damaged(0.5, seed=8), name="older.tif")
+    sample(older, folder / "visit.gpkg", count=210, least=70, seed=3)
+    frame = gpd.read_file(folder / "visit.gpkg", layer="visit")
+    cols, rows = ~GRID @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
+    classes = truth()[np.floor(rows).astype(int), np.floor(cols).astype(int)]
+    frame = frame.assign(**{"class": np.array(["", *NAMES])[classes]})
+    return write_class_map(folder, damaged()), frame.astype({"stratum": "category"})
+
+
+@pytest.mark.parametrize("kind", ["frame", "shots", "list"])
+def test_strata_of_a_geodataframe_are_those_of_its_file(tmp_path: Path, kind: str) -> None:
+    one, frame = drawn_elsewhere(tmp_path)
+    frame.astype({"stratum": str}).to_file(tmp_path / "places.gpkg")
+    wanted = assess(one, tmp_path / "places.gpkg", design="stratified")
+    given: Any = {
+        "frame": frame.iloc[::-1],
+        "shots": read_shots(frame, purpose=REFERENCE),
+        "list": [frame.iloc[:50], frame.iloc[50:].set_index("place", drop=False)],
+    }[kind]
+    found = assess(one, given, design="stratified")
+    assert found.oa == wanted.oa
+    assert [s.area for s in found.scores] == [s.area for s in wanted.scores]
+    with pytest.raises(ShotsError, match="is no simple random sample"):
+        assess(one, given, design="simple")
+
+
+def test_a_stratum_without_hectares_has_an_unknown_area(tmp_path: Path, recorder: Any) -> None:
+    """Programs write 0 for what is unknown."""
+    one, frame = drawn_elsewhere(tmp_path)
+    frame.loc[frame["stratum"] == NAMES[1], "stratum_ha"] = 0.0
+    assess(one, frame, design="stratified", reporter=recorder)
+    assert not recorder.warnings
+
+
 def test_classes_of_maps_are_no_missing_values_in_a_table_of_two_dates(
     tmp_path: Path, recorder: Any
 ) -> None:
@@ -92,7 +131,8 @@ def test_classes_of_maps_are_no_missing_values_in_a_table_of_two_dates(
     old = write_class_map(tmp_path, truth(), names, name="old.tif")
     new = write_class_map(tmp_path, damaged(), names, name="new.tif")
     rows, cols = np.nonzero(truth())
-    x, y = GRID @ (cols[::7] + 0.5, rows[::7] + 0.5)
+    centres: Any = (cols[::7] + 0.5, rows[::7] + 0.5)
+    x, y = GRID @ centres
     dated = [np.array(["", *names])[one[rows[::7], cols[::7]]] for one in (truth(), damaged())]
     table = pd.DataFrame({"x": x, "y": y, "class_old": dated[0], "class_new": dated[1]})
     table.to_csv(tmp_path / "visit.csv", index=False)
