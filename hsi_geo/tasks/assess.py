@@ -28,7 +28,7 @@ from hsi_geo.tasks.assessment.area_estimates import (
     estimate_areas,
     pool_small,
 )
-from hsi_geo.tasks.assessment.drawn_land import compare_land, require_same_pixels
+from hsi_geo.tasks.assessment.drawn_land import compare_land, require_same_pixels, unsampled_land
 from hsi_geo.tasks.assessment.reference_sample import (
     Sample,
     at_upper_level,
@@ -281,6 +281,8 @@ def _strata_of(
     if strata is None:
         if drawn is not None and in_file:
             require_same_pixels(drawn, labelled.source, opened)
+            if unsampled := unsampled_land(drawn, labelled, opened):
+                reporter.warning(unsampled)
             _warn_of_empty_places(drawn, len(np.unique(sample.features)), design, reporter)
             reporter.log(f"strata of the sample: {quoted(list(drawn.sizes))}")
             return drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
@@ -334,8 +336,10 @@ def _compare_land(
     reporter: Reporter,
 ) -> None:
     """Compare land of a sample with that of the map and of strata, and count places that nobody visited."""
-    if differs := compare_land(drawn, labelled.source, opened, strata_px=strata_px):
-        reporter.warning(differs)
+    differs = compare_land(drawn, labelled.source, opened, strata_px=strata_px)
+    for text in (differs, unsampled_land(drawn, labelled, opened)):
+        if text:
+            reporter.warning(text)
     # Some may share a pixel of the map, or lie where it has no class.
     _warn_of_empty_places(drawn, visited_places(labelled, opened.grid), design, reporter)
 

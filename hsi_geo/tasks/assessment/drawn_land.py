@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from hsi_geo.errors import MapError
+from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.maps.drawn_strata import DrawnStrata
 from hsi_geo.io.maps.reader import ReadMap
-from hsi_geo.tasks.assessment.reference_sample import SAME_LAND
+from hsi_geo.tasks.assessment.reference_sample import SAME_LAND, values_under
+
+#: Standard errors of the share of places on the map by which it may be too small by chance.
+CHANCE = 3.0
 
 
 def require_same_pixels(drawn: DrawnStrata, source: str, opened: ReadMap) -> None:
@@ -74,6 +80,45 @@ def compare_land(
     return (
         f"'{source}' was drawn from {100 * land:.1f} % of the land that has a class in the map: these numbers hold for that "
         "part only"
+    )
+
+
+def unsampled_land(drawn: DrawnStrata, labelled: Shots, opened: ReadMap) -> str:
+    """Find land of the map that a sample of as much land does not cover, as of the tile beside it.
+
+    Places that lie where the map has no class tell how much of the sampled land the map shows. If that is less than the
+    map has, by more than chance, the rest of the map was not sampled.
+
+    Args:
+        drawn: Strata of the sample.
+        labelled: The reference, with all of its places that have a class.
+        opened: The map.
+
+    Returns:
+        Sentence on that land; empty if there is none.
+    """
+    total, there = sum(drawn.sizes.values()), sum(opened.class_counts().values())
+    hectares = _hectares(opened)
+    if drawn.hectares and hectares:
+        ratio = drawn.hectares / hectares
+    elif _is_same(total, there):
+        ratio = 1.0
+    else:
+        return ""  # `compare_land` warns of that
+    strata = drawn.of_pixels(labelled, np.arange(len(labelled.frame)))
+    shown = ~np.ma.getmaskarray(values_under(opened, labelled))
+    sizes = np.array(list(drawn.sizes.values()), np.float64)
+    visited = np.bincount(strata, minlength=len(sizes))
+    weights = np.where(visited > 0, sizes, 0.0) / sizes[visited > 0].sum()
+    shares = np.bincount(strata, shown, minlength=len(sizes)) / np.maximum(visited, 1)
+    variances = weights**2 * shares * (1 - shares) / np.maximum(visited, 1)
+    common = ratio * float(weights @ shares)
+    # What a smaller sample lacks is known to `compare_land`.
+    if min(ratio, 1.0) - common <= SAME_LAND + CHANCE * ratio * math.sqrt(variances.sum()):
+        return ""
+    return (
+        f"about {100 - 100 * common:.0f} % of the land that has a class in the map were not sampled, as {(~shown).sum()} of "
+        f"{len(shown)} places of '{labelled.source}' lie elsewhere: these numbers hold for the rest"
     )
 
 

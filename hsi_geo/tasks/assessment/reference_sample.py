@@ -270,7 +270,7 @@ def other_strata(
     Raises:
         MapError: If a sampled point has no class in one of the maps.
     """
-    strata, mapped = _values_under(drawn_from, labelled), _values_under(opened, labelled)
+    strata, mapped = values_under(drawn_from, labelled), values_under(opened, labelled)
     lost = int((np.ma.getmaskarray(mapped) & ~np.ma.getmaskarray(strata)).sum())
     if lost:
         raise MapError(
@@ -339,8 +339,13 @@ def _pixels_under(labelled: Shots, grid: Grid) -> tuple[IntArray, IntArray, Bool
     return rows, cols, inside
 
 
-def _values_under(opened: ReadMap, labelled: Shots) -> MaskedInts:
-    """(N,) values of a map under points, masked without a class and outside the map."""
+def values_under(opened: ReadMap, labelled: Shots) -> MaskedInts:
+    """(N,) values of a map under points, masked without a class and outside the map.
+
+    Args:
+        opened: The map.
+        labelled: Points in any CRS.
+    """
     rows, cols, inside = _pixels_under(labelled, opened.grid)
     values = np.ma.masked_all(len(rows), np.int64)
     if inside.any():

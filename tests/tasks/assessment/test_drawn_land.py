@@ -179,6 +179,25 @@ def test_land_is_compared_across_crs(tmp_path: Path, recorder: Any, design: Any,
     assert len(warned) == (rows == 18)
 
 
+@pytest.mark.parametrize("design", ["simple", "stratified"])
+def test_a_sample_of_as_much_land_beside_the_map_gets_a_warning(
+    tmp_path: Path, recorder: Any, design: Any
+) -> None:
+    """The western and the eastern three quarters of the land: a third of each lies outside of the other."""
+    west, east = full()[:, :36], full()[:, 12:]
+    reference = saved(visited(write_map(tmp_path, "west.tif", west), design=design), tmp_path)
+    path = write_map(tmp_path, "east.tif", east)
+    with rasterio.open(path, "r+") as file:
+        file.transform = GRID @ Affine.translation(12, 0)
+    assess(path, reference, design=design, reporter=recorder)
+    warned = [text for text in recorder.warnings if "were not sampled" in text]
+    assert len(warned) == 1
+    assert abs(int(warned[0].split()[1]) - 33) < 15  # per cent
+    recorder.warnings.clear()
+    assess(tmp_path / "west.tif", reference, design=design, reporter=recorder)
+    assert not recorder.warnings
+
+
 def test_strata_may_have_pixels_of_a_third_size(tmp_path: Path, recorder: Any) -> None:
     """The file tells from how much land it was drawn, whatever map has its strata."""
     drawn = write_map(tmp_path, "drawn.tif", at_size(full(), 2.0), 2.0)
