@@ -92,6 +92,14 @@ class Layer:
     col: int = 0
     warped: tuple[Path, Path | None] | None = None
 
+    @property
+    def with_class(self) -> int:
+        """Number of pixels of the whole map that have a class; 0 if its own pixels are others than those of the grid."""
+        if self.warped is not None:
+            return 0
+        counts = self.dated.opened.counts()
+        return sum(counts.get(value, 0) for value, n in self.numbers.items() if n != REJECTED)
+
     def classes(self, window: Window) -> IntArray:
         """(height, width) number of the class of each pixel of a window, 0 for none, `REJECTED` where it is not compared."""
         if self.warped is not None:

@@ -24,7 +24,8 @@ class ChangeMatrix:
         pixels: (K, K) number of pixels; rows are classes of the old map, columns those of the new one.
         hectares: (K, K) area; None if the CRS does not define it.
         percent: (K, K) mean confidence, NaN where there is no pixel; None without the confidence of both maps.
-        uncompared: Number of pixels that have a class in one map only, without those that the other rejects.
+        uncompared: Number of pixels that have a class in one map only, also outside the other one, without those that the
+            other rejects.
         is_land: (K,) False for rejected classes.
     """
 
@@ -63,12 +64,14 @@ class ChangeBlock:
         percent: (height, width) confidence of both classes together, `NO_PERCENT` where it is unknown; None without the
             confidence of both maps.
         uncompared: Number of pixels that have a class in one map only, without those that the other rejects.
+        with_class: Number of pixels that have a class in the old and in the new map.
     """
 
     window: Window
     ids: IntArray
     percent: AnyArray | None
     uncompared: int
+    with_class: tuple[int, int]
 
 
 def change_blocks(
@@ -99,7 +102,8 @@ def change_blocks(
             is_sure = (ids > 0) & np.isfinite(product)
             percent = np.where(is_sure, np.rint(np.where(is_sure, product, 0)), NO_PERCENT)
         one_only = known & ((before > 0) != (after > 0))
-        yield ChangeBlock(window, ids, percent, int(one_only.sum()))
+        with_class = [int(((one > 0) & (one != REJECTED)).sum()) for one in (before, after)]
+        yield ChangeBlock(window, ids, percent, int(one_only.sum()), (with_class[0], with_class[1]))
 
 
 def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) -> ChangeMatrix:
@@ -114,7 +118,8 @@ def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) ->
     count, areas = len(classes.names), pixel_areas_ha(grid)
     size = classes.base * (count + 1)
     totals = np.zeros((4, size))  # pixels, hectares, sum of per cent, pixels with per cent
-    uncompared, has_percent = 0, False
+    # What lies outside of the other map is in no block.
+    uncompared, has_percent = old.with_class + new.with_class, False
     for block in change_blocks(grid, old, new, classes):
         flat = block.ids.ravel()
         totals[0] += np.bincount(flat, minlength=size)
@@ -126,6 +131,7 @@ def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) ->
             totals[2] += np.bincount(flat[known], block.percent.ravel()[known], minlength=size)
             totals[3] += np.bincount(flat[known], minlength=size)
         uncompared += block.uncompared
+        uncompared -= block.with_class[0] + (0 if new.warped else block.with_class[1])
     pairs = np.array(
         [[classes.id_of(a, b) for b in range(1, count + 1)] for a in range(1, count + 1)]
     )

@@ -51,3 +51,24 @@ def test_each_pixel_is_counted_once(tmp_path: Path, rows: int, cols: int) -> Non
     ).matrix
     assert seen.uncompared == ((old > 0) != (new > 0)).sum()
     assert seen.pixels.sum() == ((old > 0) & (new > 0)).sum()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("with_rejected", [False, True])
+def test_pixels_outside_of_the_other_map_are_not_compared(
+    tmp_path: Path, turned: bool, with_rejected: bool
+) -> None:
+    """The new map covers a part of the old one, and land beside it."""
+    generator = np.random.default_rng(5)
+    old, new = generator.choice([NO_CLASS, 1, 2, REJECTED], (2, 23, 31), p=[0.2, 0.4, 0.3, 0.1])
+    first, second = write(tmp_path / "old.tif", old), write(tmp_path / "new.tif", new)
+    with rasterio.open(second, "r+") as file:
+        file.transform = GRID @ Affine.translation(12, 4)
+    maps = (second, first) if turned else (first, second)
+    found = compare(*maps, out=tmp_path / "c.tif", with_rejected=with_rejected).matrix
+    both = np.zeros((2, 27, 43), np.int64)
+    both[0, :23, :31], both[1, 4:, 12:] = old, new
+    one_only = (both[0] > 0) != (both[1] > 0)
+    rejected = (both == REJECTED).any(axis=0) & (not with_rejected)
+    assert found.uncompared == (one_only & ~rejected).sum()
+    assert found.pixels.sum() == ((both > 0).all(axis=0) & ~rejected).sum()
