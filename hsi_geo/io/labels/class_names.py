@@ -18,6 +18,9 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff
 #: Blanks, underscores and hyphens, but for those between digits, which separate numbers.
 _BLANKS = re.compile(r"(?<!\d)[\s_-]+|[\s_-]+(?!\d)")
 
+#: A class that is a number.
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
 
 def clean_name(text: object) -> str:
     r"""Normalise a class name.
@@ -82,4 +85,6 @@ def _folded(name: str) -> str:
     """A name in compatible form (NFKC), without case, blanks and invisible characters."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     visible = "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Cc"))
+    if _NUMBER.fullmatch(visible):  # its sign is no blank
+        return visible
     return re.sub(r"[\s_-]+", " ", _BLANKS.sub("", visible))

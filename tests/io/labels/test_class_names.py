@@ -102,7 +102,7 @@ def test_make_shots_merges_forms_of_a_name_with_a_note() -> None:
 
 
 def test_make_shots_gives_no_note_on_usual_names() -> None:
-    frame = points_in_row(["Wald", " water ", "草地", "soil 1", "soil 11", "soil 1 1"])
+    frame = points_in_row(["Wald", " water ", "草地", "soil 1", "soil 11", "soil 1 1", "-1", "1"])
     shots = make_shots(frame.geometry, frame["class"])
     assert not shots.notes
     assert not shots.warnings
@@ -194,7 +194,7 @@ def test_styles_match_classes_in_either_unicode_form(tmp_path: Path, value: str,
         (["a\u00a0b", "a b"], 1),
         (["ﬁeld", "field"], 1),
         (["Water", "water", "SOIL", "Soil"], 2),
-        (["soil 1", "soil 2", "soil 11", "soil 1 1"], []),
+        (["soil 1", "soil 2", "soil 11", "soil 1 1", "-1", "1"], []),
         (["soil-1-1", "soil 1 1"], 1),
         (["water", "waters"], []),
         (["", "a"], []),
