@@ -218,7 +218,8 @@ def _of_whole_map(
 
     def estimated(of: Sample, on: MappedLand) -> Assessment:
         found = estimate_areas(of.mapped, of.truth, len(of.names), came_from, sizes, areas)
-        more = places_to_halve(of.truth == of.mapped, came_from, sizes)
+        right = of.truth == of.mapped
+        more = places_to_halve(right, came_from, sizes, at_random=design == "simple")
         return dataclasses.replace(estimate_map(of, found, on, design), more_places=more)
 
     upper = at_upper_level(sample, parents)

@@ -26,7 +26,12 @@ from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.assessment.area_estimates import FEWEST
 from hsi_geo.tasks.assessment.results import DESIGNS, Design
-from hsi_geo.tasks.assessment.sample_size import accuracy_variance, allocate, needed_places
+from hsi_geo.tasks.assessment.sample_size import (
+    WHOLE,
+    accuracy_variance,
+    allocate,
+    needed_places,
+)
 from hsi_geo.tasks.change.reference import NEW_FIELD, OLD_FIELD
 from hsi_geo.tiling import blocks
 
@@ -39,8 +44,8 @@ CLASS_FIELD = "class"
 #: Least number of places of a class, unless another is given.
 LEAST = 20
 
-#: Name of the stratum of all classes that have too few pixels for one of their own, and of a simple random sample.
-OTHERS, WHOLE = "other classes", "whole map"
+#: Name of the stratum of all classes that have too few pixels for one of their own.
+OTHERS = "other classes"
 
 #: Range of expected accuracies that are taken from the confidence of a map: it may be too sure.
 LOWEST, HIGHEST = 0.5, 0.95

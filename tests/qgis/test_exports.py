@@ -84,7 +84,8 @@ def test_codes_of_places_have_the_names_of_their_categories(
     names = {"1": "Wasser", "2": "Straße", "3": "Wiese"}
     points = gpd.read_file(job["labels"])
     points["code"] = [1 + number % 3 for number in range(len(points))]
-    points["stratum_px"] = 7
+    drawn = {"stratum_px": 7, "stratum_ha": 0.5, "stratum_n": 3}
+    points = points.assign(**drawn)
     points.to_file(tmp_path / "places.gpkg")
     scene, field = job["parameters"]["INPUT"], {"CLASS_OF_PLACES": "code"}
     dates = {"OLD_FIELD": "code", "NEW_FIELD": "code"}
@@ -99,6 +100,6 @@ def test_codes_of_places_have_the_names_of_their_categories(
     assert "--classes" in fake.arguments
     case("coded_places", rows=rows[1:], **given)
     found = fake.given("reference")
-    assert list(found.columns) == ["code", "stratum_px", "geometry"]
+    assert list(found.columns) == ["code", *drawn, "geometry"]
     assert list(found["code"]) == [names[str(code)] for code in points["code"]]
-    assert set(found["stratum_px"]) == {7}
+    assert all(set(found[name]) == {value} for name, value in drawn.items())

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from hsi_geo.arrays import BoolArray, Float64Array, IntArray
 
+#: Name of the stratum of a simple random sample.
+WHOLE = "whole map"
+
 #: Bisections of the factor that a sample is enlarged by.
 _STEPS = 60
 
@@ -113,19 +116,23 @@ def allocate(sizes: Sequence[int], places: int, least: int) -> list[int]:
     return found
 
 
-def places_to_halve(right: BoolArray, strata: IntArray, sizes: Mapping[str, int]) -> dict[str, int]:
+def places_to_halve(
+    right: BoolArray, strata: IntArray, sizes: Mapping[str, int], *, at_random: bool = False
+) -> dict[str, int]:
     """Fewest further places that halve the interval of the overall accuracy.
 
-    Places go where they lower the variance most: to large strata with many errors, up to all pixels of a stratum. The
+    Places go where they lower the variance most: to large strata with many errors, up to all pixels of a stratum. Those of
+    a simple random sample go anywhere, as they have so far. The
     share of right pixels in a stratum is taken as (right + 1) / (places + 2), as none is known to be without errors.
 
     Args:
         right: (N,) whether the map is right at each sampled pixel.
         strata: (N,) stratum of each pixel, an index into ``sizes``.
         sizes: Number of pixels of each stratum by its name.
+        at_random: Whether places are drawn at random in the whole map.
 
     Returns:
-        Number of further places by stratum, without strata that need none.
+        Number of further places by stratum, without strata that need none; at random that of `WHOLE`.
 
     Examples:
         >>> right = np.array([True] * 90 + [False] * 10)
@@ -141,9 +148,10 @@ def places_to_halve(right: BoolArray, strata: IntArray, sizes: Mapping[str, int]
     weights = pixels / pixels.sum()
     share = (hits + 1) / (count + 2)
     spreads = np.sqrt(share * (1 - share))
+    parts = count if at_random else weights * spreads
 
     def places(factor: float) -> Float64Array:
-        return np.maximum(count, np.minimum(factor * weights * spreads, pixels))
+        return np.maximum(count, np.minimum(factor * parts, pixels))
 
     def is_enough(factor: float) -> bool:
         return accuracy_variance(weights, spreads, places(factor), pixels) <= target
@@ -155,5 +163,8 @@ def places_to_halve(right: BoolArray, strata: IntArray, sizes: Mapping[str, int]
     for _ in range(_STEPS):
         middle = (low + high) / 2
         low, high = (low, middle) if is_enough(middle) else (middle, high)
-    more = np.ceil(places(high) - count - 1e-6)
+    more = places(high) - count
+    if at_random:
+        names, more = [WHOLE], more.sum(keepdims=True)
+    more = np.ceil(more - 1e-6)
     return {name: int(n) for name, n in zip(names, more, strict=True) if n > 0}

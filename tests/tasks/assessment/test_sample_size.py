@@ -131,6 +131,17 @@ def test_further_places_halve_the_standard_error(
         assert variance({}) == pytest.approx(0, abs=1e-15)
 
 
+@pytest.mark.parametrize(("scale", "factor"), [(10**6, 4.0), (2, 1.6)])
+def test_further_places_of_a_simple_sample_lie_anywhere(scale: int, factor: float) -> None:
+    """They cannot be drawn where most errors are: of a large map it takes four times the places; 1 / n - 1 / N counts."""
+    counts, hits = [90, 60, 30], [88, 30, 20]
+    right = np.concatenate([np.arange(n) < k for n, k in zip(counts, hits, strict=True)])
+    sizes = {name: scale * n for name, n in zip("abc", counts, strict=True)}
+    strata = np.repeat(np.arange(3), counts)
+    more = places_to_halve(right, strata, sizes, at_random=True)
+    assert more == {"whole map": round(180 * (factor - 1))}
+
+
 def test_expected_and_found_standard_errors_are_one(tmp_path: Path) -> None:
     """Of half of a small map; the same accuracy is expected as is found."""
     path = write_class_map(tmp_path, damaged())
