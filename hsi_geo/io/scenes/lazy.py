@@ -68,6 +68,15 @@ def files_with_values(scene: xr.DataArray) -> tuple[str, ...] | None:
     return opened.files
 
 
+def are_checked(wavelength: xr.DataArray) -> bool:
+    """Whether centres are in nm and known to be optical wavelengths. xarray keeps the mark when they are computed with.
+
+    Args:
+        wavelength: Coordinate of the band centres.
+    """
+    return CHECKED_BY in wavelength.attrs and wavelength.attrs.get("units") == "nm"
+
+
 def band_coordinates(bands: Bands) -> dict[str, Any]:
     """Coordinates of an array along ``band``: wavelength, fwhm, good flags and band numbers.
 

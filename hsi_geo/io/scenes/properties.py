@@ -15,7 +15,7 @@ from hsi_geo.io.scenes.computed_values import warn_of_declared
 from hsi_geo.io.scenes.coordinates import transform_of
 from hsi_geo.io.scenes.declared_values import OFFSET, SCALE, by_band, declare
 from hsi_geo.io.scenes.grid_mapping import read_crs
-from hsi_geo.io.scenes.lazy import CHECKED_BY
+from hsi_geo.io.scenes.lazy import are_checked
 from hsi_geo.progress import Reporter
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import Bands, DeclaredBands, make_bands, resolve_bands, usual_spacing
@@ -149,7 +149,7 @@ def bands_of(scene: xr.DataArray) -> Bands:
     fwhm = np.asarray(scene["fwhm"].values, np.float64) if "fwhm" in scene.coords else None
     good = np.asarray(scene["good"].values, bool) if "good" in scene.coords else None
     source = "the array's coordinates"
-    if CHECKED_BY in wavelength.attrs:
+    if are_checked(wavelength):
         if good is None:
             return make_bands(centres, fwhm_nm=fwhm, source=source)
         return Bands(centres, usual_spacing(centres) if fwhm is None else fwhm, good, source)

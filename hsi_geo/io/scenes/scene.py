@@ -23,7 +23,7 @@ from hsi_geo.io.scenes.class_maps import is_class_map
 from hsi_geo.io.scenes.coordinates import in_order
 from hsi_geo.io.scenes.declared_values import along_bands
 from hsi_geo.io.scenes.given_scenes import given_scene, given_scenes
-from hsi_geo.io.scenes.lazy import CHECKED_BY, band_coordinates, lazy_array, with_grid
+from hsi_geo.io.scenes.lazy import are_checked, band_coordinates, lazy_array, with_grid
 from hsi_geo.io.scenes.mask_option import AUTO, NONE, with_mask
 from hsi_geo.io.scenes.properties import bands_of, name_of
 from hsi_geo.io.scenes.wavelength_option import bands_from_option
@@ -287,7 +287,7 @@ def _as_numbers(values: Any, dtype: type[np.float64] | None, what: str) -> AnyAr
 def _with_checked_bands(scene: xr.DataArray) -> xr.DataArray:
     """An array from elsewhere, with its bands converted to nm and checked."""
     centres = scene.coords.get("wavelength")
-    if centres is None or CHECKED_BY in centres.attrs or "band" not in centres.dims:
+    if centres is None or are_checked(centres) or "band" not in centres.dims:
         return scene
     bands = bands_of(scene)
     checked = _with_bands(scene, bands)

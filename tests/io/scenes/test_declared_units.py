@@ -269,3 +269,18 @@ def test_info_warns_once_of_nanometres_that_may_be_angstroms(tmp_path: Path) -> 
     centres.write_text("wavelength_angstrom\n" + "\n".join(map(str, values)))
     opened = open_scene(path, wavelengths=str(centres))
     check(opened, 0, widths=False)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("um", 1e-3), ("Angstrom", 10.0)])
+def test_centres_that_were_computed_into_another_unit_are_read_in_it(
+    make_scene: MakeScene, unit: str, factor: float
+) -> None:
+    """xarray keeps attributes in arithmetic, also the mark of centres that were checked in nm."""
+    scene = open_scene(make_scene(bands=9).path)
+    with xr.set_options(keep_attrs=True):
+        changed = scene.assign_coords(wavelength=scene["wavelength"] * factor)
+    changed["wavelength"].attrs["units"] = unit
+    centres = scene["wavelength"].values
+    np.testing.assert_allclose(bands_of(changed).centres_nm, centres)
+    np.testing.assert_allclose(open_scene(changed)["wavelength"], centres)
+    assert open_scene(changed)["wavelength"].attrs["units"] == "nm"
