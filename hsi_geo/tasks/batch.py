@@ -19,6 +19,7 @@ from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.outputs.own_outputs import OwnOutputs
 from hsi_geo.io.readers import Links, Placement
+from hsi_geo.io.scenes.scene import reading_texts
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
@@ -49,8 +50,8 @@ def batch(
     workers: int | None = None,
     halo: bool = True,
     dashboard: bool = False,
-    wavelengths: str | None = None,
-    mask: str = "auto",
+    wavelengths: str | os.PathLike[str] | None = None,
+    mask: str | os.PathLike[str] = "auto",
     grid: str | None = None,
     straighten: bool = True,
     pixel_size: float | None = None,
@@ -134,6 +135,7 @@ def batch(
     if options.polygons:
         options = dataclasses.replace(options, polygons=False, confidence=True)
     require_whole("--workers", workers, 1)
+    wavelengths, mask, grid = reading_texts(wavelengths, mask, grid)
     model_path = model_file.path_of_model(model)
     if model_path is None:
         raise ModelFileError(

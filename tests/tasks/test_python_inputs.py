@@ -293,6 +293,10 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda d: pretrain(d / "s.tif", d / "w.safetensors", precision="16"),  # type: ignore[arg-type]
         "there is no precision '16'; choose of auto, 32, bf16",
     ),
+    "batch, wavelengths": (
+        lambda d: batch(d / "s.tif", d / "m.safetensors", d / "maps", wavelengths=[550, 660]),  # type: ignore[arg-type]
+        "wavelengths= is a text or a path, and a value of the type list was given",
+    ),
     "read_shots, weight": (
         lambda _: read_shots(LABELLED, class_field="class", library_weight="0.5"),  # type: ignore[arg-type]
         "library_weight= is '0.5'; give a number above 0 and up to 1",

@@ -97,15 +97,7 @@ def open_scene(
             scene.
     """
     path = given_scene(path)
-    if wavelengths is not None:
-        wavelengths = require_text(
-            "--wavelengths",
-            wavelengths,
-            "give START:STOP or a file, or give numbers to scene_from_array",
-        )
-    mask = require_text("--mask", mask, "give 'auto', 'none', flags, or the path of a mask")
-    if grid is not None:
-        grid = require_text("--grid", grid, "give UTM, native, or a code such as EPSG:32633")
+    wavelengths, mask, grid = reading_texts(wavelengths, mask, grid)
     if not isinstance(path, xr.DataArray):
         placement = Placement(grid, straighten, pixel_size=pixel_size, dem=dem)
         file = read_scene(path, placement, Links(asset, follow_links))
@@ -122,6 +114,28 @@ def open_scene(
     if wavelengths is not None:
         return _with_given_wavelengths(scene, wavelengths)
     return _with_checked_bands(scene)
+
+
+def reading_texts(
+    wavelengths: object, mask: object, grid: object
+) -> tuple[str | None, str, str | None]:
+    """Options of reading as texts, whether they were given as texts or as paths.
+
+    Args:
+        wavelengths: See `open_scene`.
+        mask: See `open_scene`.
+        grid: See `open_scene`.
+
+    Raises:
+        OptionError: If one of them is neither, such as an array.
+    """
+    numbers = "give START:STOP or a file, or give numbers to scene_from_array"
+    crs = "give UTM, native, or a code such as EPSG:32633"
+    return (
+        None if wavelengths is None else require_text("--wavelengths", wavelengths, numbers),
+        require_text("--mask", mask, "give 'auto', 'none', flags, or the path of a mask"),
+        None if grid is None else require_text("--grid", grid, crs),
+    )
 
 
 @timings.stage(timings.OPENING)

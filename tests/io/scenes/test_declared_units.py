@@ -277,8 +277,8 @@ def test_centres_that_were_computed_into_another_unit_are_read_in_it(
 ) -> None:
     """xarray keeps attributes in arithmetic, also the mark of centres that were checked in nm."""
     scene = open_scene(make_scene(bands=9).path)
-    with xr.set_options(keep_attrs=True):
-        changed = scene.assign_coords(wavelength=scene["wavelength"] * factor)
+    scaled = scene["wavelength"].copy(data=scene["wavelength"].values * factor)
+    changed = scene.assign_coords(wavelength=scaled)
     changed["wavelength"].attrs["units"] = unit
     centres = scene["wavelength"].values
     np.testing.assert_allclose(bands_of(changed).centres_nm, centres)
