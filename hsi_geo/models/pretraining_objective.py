@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from hsi_geo.arguments import require_word
 
 Axes = Literal["none", "spatial", "spectral", "both"]
 
@@ -31,3 +33,11 @@ class Objective:
     high: float = 0.1
     cutoff: float = 0.5
     low_pass: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse axes that would be taken for none.
+
+        Raises:
+            OptionError: If ``fdc`` is another word.
+        """
+        require_word("constraint", self.fdc, get_args(Axes))

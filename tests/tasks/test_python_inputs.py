@@ -31,6 +31,8 @@ from hsi_geo import (
 )
 from hsi_geo.errors import ModelFileError, OptionError, SceneError
 from hsi_geo.io.scenes.scene import open_scenes, scene_from_array
+from hsi_geo.models.pretraining_objective import Objective
+from hsi_geo.tasks.adaptation.recipe import FineTuneConfig, Recipe
 from hsi_geo.tiling import Grid, Window
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -288,6 +290,18 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "options, smooth": (
         lambda _: MapOptions(smooth=2.0),  # type: ignore[arg-type]
         "smooth= is a whole number of 0 or more, and 2.0 was given",
+    ),
+    "recipe, method": (
+        lambda _: Recipe(method="DAFT"),  # type: ignore[arg-type]
+        "there is no method 'DAFT'; choose of daft, linear",
+    ),
+    "recipe, target": (
+        lambda _: FineTuneConfig(target="labels"),  # type: ignore[arg-type]
+        "there is no target 'labels'; choose of teacher, shots, ema",
+    ),
+    "objective, axes": (
+        lambda _: Objective(fdc="spatal"),  # type: ignore[arg-type]
+        "there is no constraint 'spatal'; choose of none, spatial, spectral, both",
     ),
     "pretrain, precision": (
         lambda d: pretrain(d / "s.tif", d / "w.safetensors", precision="16"),  # type: ignore[arg-type]

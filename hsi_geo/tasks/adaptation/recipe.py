@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
+from hsi_geo.arguments import require_word
 from hsi_geo.models.s2former_config import S2FormerConfig
 
 #: What the student is compared with, see `FineTuneConfig`.
 Target = Literal["teacher", "shots", "ema"]
+
+#: What is learnt from the shots, see `Recipe`.
+Method = Literal["daft", "linear"]
 
 #: Epochs of the default number of steps: how often each pixel is used on average.
 EPOCHS = 8
@@ -58,6 +62,14 @@ class FineTuneConfig:
     clean_fraction: float = 0.5
     ema_decay: float = 0.99
 
+    def __post_init__(self) -> None:
+        """Refuse a target that would be taken for another.
+
+        Raises:
+            OptionError: If ``target`` is another word.
+        """
+        require_word("target", self.target, get_args(Target))
+
     def steps_for(self, pixels: int, window_px: int) -> int:
         """Choose the number of updates.
 
@@ -98,8 +110,16 @@ class Recipe:
 
     network: S2FormerConfig = field(default_factory=S2FormerConfig)
     stride_px: int = 14
-    method: Literal["daft", "linear"] = "daft"
+    method: Method = "daft"
     fine_tuning: FineTuneConfig = field(default_factory=FineTuneConfig)
     budget_px: int = 40_000
     use_encoder_features: bool = True
     trust_shots: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a method that would be taken for another.
+
+        Raises:
+            OptionError: If ``method`` is another word.
+        """
+        require_word("method", self.method, get_args(Method))
