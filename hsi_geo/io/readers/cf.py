@@ -26,7 +26,12 @@ from hsi_geo.io.readers.base import (
     per_band,
     plain,
 )
-from hsi_geo.io.readers.cf_bands import find_bad_bands, find_declared_bands, wavelength_warnings
+from hsi_geo.io.readers.cf_bands import (
+    BandAxis,
+    find_bad_bands,
+    find_declared_bands,
+    wavelength_warnings,
+)
 from hsi_geo.io.readers.cf_cube import Cube, find_cube
 from hsi_geo.io.readers.cf_flags import find_flags
 from hsi_geo.io.readers.cf_grid import (
@@ -120,8 +125,8 @@ def read_cf(path: str, engine: str) -> SceneFile:
 def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
     cube = find_cube(groups, path)
     attributes = cube.array.attrs
-    count = cube.size("b")
-    bad = find_bad_bands(groups, count)
+    axis = BandAxis(cube.group, cube.axis("b"), cube.size("b"))
+    bad = find_bad_bands(groups, axis)
     grid, geolocation, grid_warnings = _georeference(groups, cube, path, engine)
     nodata, dtype = cube.missing.nodata, declared_dtype(cube.array)
     if isinstance(geolocation, SwathCoordinates) and geolocation.own is not None:
@@ -134,8 +139,8 @@ def _describe(groups: Groups, path: str, engine: str) -> SceneFile:
         name=path,
         driver=_label(groups, engine),
         grid=grid,
-        found=find_declared_bands(groups, count),
-        found_warnings=wavelength_warnings(groups, count),
+        found=find_declared_bands(groups, axis),
+        found_warnings=wavelength_warnings(groups, axis),
         good=bad.good,
         good_source=bad.name,
         warnings=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.arrays import BoolArray
-from hsi_geo.io.readers.cf_groups import Groups, iterate_variables
+from hsi_geo.io.readers.cf_groups import Groups, holds, iterate_variables, nearest_first
+from hsi_geo.io.readers.cf_plane import is_made_up
 from hsi_geo.io.readers.cf_stored import physical_values
 from hsi_geo.io.readers.header_lists import FLAG_KEYS, HeaderList, UnusableListError, plain_key
 from hsi_geo.io.readers.spectral_tags import CENTRE_KEYS
@@ -36,58 +38,78 @@ class BadBands:
     warnings: tuple[str, ...] = ()
 
 
-def find_declared_bands(groups: Groups, count: int) -> DeclaredBands | None:
+@dataclass(frozen=True)
+class BandAxis:
+    """The axis of a cube that its bands lie along.
+
+    Attributes:
+        group: Path of the group of the cube.
+        name: Name of the axis.
+        size: Number of bands.
+    """
+
+    group: str
+    name: str
+    size: int
+
+
+def find_declared_bands(groups: Groups, axis: BandAxis) -> DeclaredBands | None:
     """Find band centres and widths.
+
+    Lists along the axis come before others of its length, those of the group of the cube and of the groups above
+    it before those of other groups, and those beside another cube last.
 
     Args:
         groups: Groups of the file.
-        count: Number of bands of the scene.
+        axis: Axis of the bands.
 
     Returns:
         The first list with a known name and one number for each band; None if there is none.
 
     Example:
         >>> groups = {"/": xr.Dataset({"wavelength": ("band", [450.0, 550.0], {"units": "nm"})})}
-        >>> find_declared_bands(groups, 2).centres
+        >>> find_declared_bands(groups, BandAxis("/", "band", 2)).centres
         array([450., 550.])
     """
-    found = _find_list(_CENTRE_NAMES, groups, count)
+    found = _find_list(_CENTRE_NAMES, groups, axis)
     if found is None:
         return None
-    name, array = found
+    group, name, array = found
     centres, unit = physical_values(array, fill=np.nan), _unit(name, array)
     if are_band_numbers(centres, unit):
         return None
-    widths = _find_list(_WIDTH_NAMES, groups, count)
+    widths = _find_list(_WIDTH_NAMES, groups, axis, _strange(groups, axis, group))
     source = f"the variable {name}"
     if widths is None:
         return DeclaredBands(centres, unit, source)
-    fwhm = physical_values(widths[1], fill=np.nan)
-    return DeclaredBands(centres, unit, source, fwhm, _unit(*widths))
+    fwhm = physical_values(widths[2], fill=np.nan)
+    return DeclaredBands(centres, unit, source, fwhm, _unit(*widths[1:]))
 
 
-def find_bad_bands(groups: Groups, count: int) -> BadBands:
+def find_bad_bands(groups: Groups, axis: BandAxis) -> BadBands:
     """Find the bad-band list; arguments as in `find_declared_bands`."""
-    warnings = _length_warnings(groups, count, tuple(FLAG_KEYS))
-    found = _find_list(tuple(FLAG_KEYS), groups, count)
+    centres = _find_list(_CENTRE_NAMES, groups, axis)
+    strange = _strange(groups, axis, axis.group if centres is None else centres[0])
+    warnings = _length_warnings(groups, axis, tuple(FLAG_KEYS))
+    found = _find_list(tuple(FLAG_KEYS), groups, axis, strange)
     if found is None:
         return BadBands(warnings=warnings)
-    name, array = found
+    _, name, array = found
     values = array.values
     if array.dtype.kind == "f":  # a missing flag does not mark a band as bad
         values = np.where(np.isnan(values), 1.0, values)
     is_bool = array.dtype.kind == "b" or array.attrs.get("dtype") == "bool"
     words = [_word(value) for value in (values.astype(bool) if is_bool else values)]
     try:
-        good = HeaderList(name, " ".join(words), count).good()
+        good = HeaderList(name, " ".join(words), axis.size).good()
     except UnusableListError as error:
         return BadBands(warnings=(*warnings, str(error)))
     return BadBands(None if good.all() else good, name, warnings)
 
 
-def wavelength_warnings(groups: Groups, count: int) -> tuple[str, ...]:
+def wavelength_warnings(groups: Groups, axis: BandAxis) -> tuple[str, ...]:
     """Warnings about lists of centres and widths whose length is not the number of bands."""
-    return _length_warnings(groups, count, _CENTRE_NAMES, _WIDTH_NAMES)
+    return _length_warnings(groups, axis, _CENTRE_NAMES, _WIDTH_NAMES)
 
 
 def _unit(name: str, array: xr.DataArray) -> str | None:
@@ -103,32 +125,60 @@ def _word(value: Any) -> str:
     return text.strip() or "?"
 
 
-def _length_warnings(groups: Groups, count: int, *kinds: tuple[str, ...]) -> tuple[str, ...]:
+def _length_warnings(groups: Groups, axis: BandAxis, *kinds: tuple[str, ...]) -> tuple[str, ...]:
     """One warning for each kind of list that the file has only in another length."""
     warnings = []
     for names in kinds:
-        if _find_list(names, groups, count) is not None:
+        if _find_list(names, groups, axis) is not None:
             continue
         others = [
             (name, array.size)
             for _, name, array in iterate_variables(groups)
-            if array.ndim == 1 and plain_key(name) in names
+            if array.ndim == 1 and plain_key(name) in names and array.size != axis.size
         ]
         warnings += [
-            f"its variable '{name}' has {size} entries and the scene {count} bands: not used"
+            f"its variable '{name}' has {size} entries and the scene {axis.size} bands: not used"
             for name, size in others[:1]
         ]
     return tuple(warnings)
 
 
 def _find_list(
-    names: tuple[str, ...], groups: Groups, count: int
-) -> tuple[str, xr.DataArray] | None:
-    """(name, array) of the first list with a known name and one entry for each band."""
+    names: tuple[str, ...], groups: Groups, axis: BandAxis, left_out: Collection[str] = ()
+) -> tuple[str, str, xr.DataArray] | None:
+    """(group, name, array) of the best list with a known name and one entry for each band."""
     text = "OSU" if names[0] in FLAG_KEYS else ""
-    lists = {
-        plain_key(name): (name, array)
-        for _, name, array in reversed(list(iterate_variables(groups)))
-        if array.ndim == 1 and array.size == count and array.dtype.kind in f"iufb{text}"
-    }
-    return next((lists[name] for name in names if name in lists), None)
+    places = nearest_first(groups, axis.group)
+    of_others = _with_other_cubes(groups, axis)
+    lists = [
+        (group, str(name), groups[group][name])
+        for group in places
+        if group not in left_out
+        for name, one in groups[group].variables.items()
+        if one.ndim == 1 and one.size == axis.size and one.dtype.kind in f"iufb{text}"
+        if plain_key(str(name)) in names
+    ]
+
+    def rank(entry: tuple[str, str, xr.DataArray]) -> tuple[bool, bool, bool, int, int]:
+        group, name, array = entry
+        is_along = array.dims == (axis.name,) and not is_made_up(axis.name)
+        is_near = holds(group, axis.group)
+        key = names.index(plain_key(name))
+        return group in of_others, not is_along, not is_near, key, places.index(group)
+
+    return min(lists, key=rank, default=None)
+
+
+def _strange(groups: Groups, axis: BandAxis, known: str) -> frozenset[str]:
+    """Groups whose lists are those of another cube, but for the group that has the wavelengths."""
+    return _with_other_cubes(groups, axis) - {known}
+
+
+def _with_other_cubes(groups: Groups, axis: BandAxis) -> frozenset[str]:
+    """Groups beside that of a cube that hold cubes of their own."""
+    return frozenset(
+        group
+        for group, dataset in groups.items()
+        if not holds(group, axis.group)
+        and any(sum(size > 1 for size in one.shape) > 2 for one in dataset.variables.values())
+    )

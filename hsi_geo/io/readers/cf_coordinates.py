@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
-from hsi_geo.io.readers.cf_groups import Groups, nearest_first
+from hsi_geo.io.readers.cf_groups import Groups, holds, nearest_first
 from hsi_geo.io.readers.cf_stored import physical_values
 
 #: Coordinates are evenly spaced if none deviates by more than this share of a pixel.
@@ -171,8 +171,7 @@ def _counts(coordinate: xr.DataArray) -> bool:
 def _coordinate(groups: Groups, group: str, name: str) -> xr.DataArray | None:
     """The coordinate of an axis, from its group or from one above."""
     for other in sorted(groups, key=len, reverse=True):
-        above = other == "/" or group == other or group.startswith(other.rstrip("/") + "/")
-        if above and name in groups[other].variables:
+        if holds(other, group) and name in groups[other].variables:
             found = groups[other][name]
             return found if found.ndim == 1 and found.dtype.kind in "iuf" else None
     return None

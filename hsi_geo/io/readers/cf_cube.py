@@ -11,7 +11,7 @@ import xarray as xr
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.auxiliary_names import is_auxiliary, may_be_measured
 from hsi_geo.io.readers.base import blocks_of, require_real
-from hsi_geo.io.readers.cf_bands import find_declared_bands
+from hsi_geo.io.readers.cf_bands import BandAxis, find_declared_bands
 from hsi_geo.io.readers.cf_groups import Groups, iterate_variables
 from hsi_geo.io.readers.cf_missing import MissingValues, find_missing_values
 from hsi_geo.io.readers.cf_plane import Plane, is_x_axis
@@ -89,7 +89,7 @@ def find_cube(groups: Groups, path: str) -> Cube:
     ]
     # Tables of other things may have further axes of length 1, too.
     candidates = [
-        entry for entry in squeezed if entry[2].ndim == 3 or _band_axes(groups, entry[2])
+        entry for entry in squeezed if entry[2].ndim == 3 or _band_axes(groups, entry)
     ] or squeezed
     if not candidates:
         for _, _, array in iterate_variables(groups):
@@ -102,7 +102,7 @@ def find_cube(groups: Groups, path: str) -> Cube:
         )
     (group, name, array), warnings = _choose(groups, candidates)
     missing = find_missing_values(declared_attributes(array), declared_dtype(array))
-    order = _axis_order(groups, name, array, path)
+    order = _axis_order(groups, (group, name, array), path)
     return Cube(group, name, array, order, missing, warnings)
 
 
@@ -121,16 +121,37 @@ def _choose(groups: Groups, candidates: Sequence[_Candidate]) -> tuple[_Candidat
     equal = [entry for entry in ranked if rank(entry) == best]
     if len(equal) > 1:
         named_bands = [entry for entry in equal if any(map(_BAND_AXIS.search, _dims(entry[2])))]
-        equal = named_bands or [e for e in equal if _band_axes(groups, e[2])] or equal
+        equal = named_bands or [e for e in equal if _band_axes(groups, e)] or equal
     chosen, *others = equal
     size = best[3]
+    smaller = [
+        entry
+        for entry in ranked
+        if rank(entry)[:3] == best[:3] and rank(entry)[3] > size
+        if _has_other_bands(groups, entry, chosen)
+    ]
     passed_over = [  # its name alone may deceive
         entry
         for entry, (*known, about, own) in ((one, rank(one)) for one in ranked)
         if tuple(known) == best[:2] and about > best[2]
         if own < size or (own == size and _is_doubtful(entry, chosen))
     ]
-    return chosen, _several_warning(chosen, [*others, *passed_over])
+    return chosen, _several_warning(chosen, [*others, *smaller, *passed_over])
+
+
+def _has_other_bands(groups: Groups, entry: _Candidate, chosen: _Candidate) -> bool:
+    """Whether a variable has the pixels of the cube and wavelengths of its own, as that of another detector."""
+    axes = _band_axes(groups, entry)
+    if len(axes) != 1 or _pixels(entry, axes) != _pixels(chosen, _band_axes(groups, chosen)):
+        return False
+    axis = BandAxis(entry[0], axes[0], int(entry[2].sizes[axes[0]]))
+    return find_declared_bands(groups, axis) is not None
+
+
+def _pixels(entry: _Candidate, band_axes: Sequence[str]) -> list[int]:
+    """Lengths of the axes that are not the bands, in increasing order."""
+    array = entry[2]
+    return sorted(int(array.sizes[dim]) for dim in _dims(array) if dim not in band_axes)
 
 
 def _several_warning(chosen: _Candidate, others: Sequence[_Candidate]) -> tuple[str, ...]:
@@ -209,24 +230,27 @@ def _refuse_many_axes(groups: Groups, path: str) -> None:
     )
 
 
-def _band_axes(groups: Groups, array: xr.DataArray) -> list[str]:
+def _band_axes(groups: Groups, entry: _Candidate) -> list[str]:
     """Axes that may be the bands, by their names, or by a list of wavelengths of their length."""
+    group, _, array = entry
     dims = _dims(array)
     named = [dim for dim in dims if _BAND_AXIS.search(dim)]
     if len(named) == 1:
         return named
-    listed = [dim for dim in dims if find_declared_bands(groups, array.sizes[dim]) is not None]
+    axes = [BandAxis(group, dim, array.sizes[dim]) for dim in dims]
+    listed = [axis.name for axis in axes if find_declared_bands(groups, axis) is not None]
     return [dim for dim in listed if dim in (named or dims)]
 
 
-def _axis_order(groups: Groups, name: str, array: xr.DataArray, path: str) -> str:
+def _axis_order(groups: Groups, entry: _Candidate, path: str) -> str:
     """Letters of the axes in their order.
 
     The axis of bands is found by its name, or by a list of wavelengths of its length. Of the other two
     the first is y, unless its name is one of x.
     """
+    _, name, array = entry
     dims = _dims(array)
-    bands = _band_axes(groups, array)
+    bands = _band_axes(groups, entry)
     if len(bands) != 1:
         raise SceneError(
             f"scene '{path}' has a variable '{name}' with the axes {', '.join(dims)}, and none of "

@@ -129,10 +129,24 @@ def nearest_first(groups: Groups, group: str) -> list[str]:
     """
 
     def distance(other: str) -> tuple[bool, int]:
-        above = other == "/" or group == other or group.startswith(other.rstrip("/") + "/")
+        above = holds(other, group)
         return not above, -len(other) if above else len(other)
 
     return sorted(groups, key=distance)
+
+
+def holds(group: str, other: str) -> bool:
+    """Whether a group is another one, or lies above it.
+
+    Args:
+        group: Path of the group.
+        other: Path of the other one.
+
+    Example:
+        >>> holds("/", "/a"), holds("/a", "/a/b"), holds("/a", "/ab")
+        (True, True, False)
+    """
+    return group in ("/", other) or other.startswith(f"{group.rstrip('/')}/")
 
 
 def is_zarr(path: Path) -> bool:

@@ -31,6 +31,15 @@ def is_x_axis(name: str) -> bool:
     return _X_AXIS.match(name) is not None
 
 
+def is_made_up(name: str) -> bool:
+    """Whether xarray made up the name of an axis, so that it tells nothing.
+
+    Args:
+        name: Name of the axis.
+    """
+    return name.startswith(_MADE_UP)
+
+
 @dataclass(frozen=True)
 class Plane:
     """The rows and columns of a cube.
@@ -52,7 +61,7 @@ class Plane:
             array: The variable.
         """
         dims = [str(dim) for dim in array.dims]
-        known = len(set(self.names)) == 2 and not self.names[0].startswith(_MADE_UP)
+        known = len(set(self.names)) == 2 and not is_made_up(self.names[0])
         return known and all(dims.count(name) == 1 for name in self.names)
 
     def order_of(self, array: Any) -> str:
