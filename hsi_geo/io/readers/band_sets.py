@@ -194,8 +194,9 @@ def left_out(
 
 
 def _shape_of(name: str) -> str:
-    """A name without its numbers."""
-    return re.sub(r"\d+(?:[.,p]\d+)?", "#", name.lower())
+    """A name without its numbers, and without the letter after one, as in Sentinel-2's B8A."""
+    plain = re.sub(r"\d+(?:[.,p]\d+)?", "#", name.lower())
+    return re.sub(r"#[a-z](?![a-z])", "#", plain)
 
 
 def _candidates(name: str) -> Iterator[tuple[str, _Candidate]]:

@@ -36,7 +36,7 @@ Place = Callable[[str, str, str, str], Pixels]
 _EMIT_NAME = re.compile(r"EMIT_(?:L2A_(?:RFLUNCERT|RFL)|L1B_RAD)_", re.IGNORECASE)
 
 #: Words in the names of masks of good pixels.
-_FREE = re.compile(r"free|clear|valid|good|(?:^|_)non?(?:_|$)", re.IGNORECASE)
+_FREE = re.compile(r"free|clear|(?<!in)valid|good|(?:^|_)non?(?:_(?!data)|$)", re.IGNORECASE)
 
 #: Number of pixels of a mask of floating point numbers that are checked.
 CHECKED_PX = 1 << 22

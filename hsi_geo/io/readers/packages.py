@@ -6,13 +6,16 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.limits import ARCHIVE_FILES, read_short, require_short_text
+from hsi_geo.io.readers.auxiliary_names import is_auxiliary
 from hsi_geo.io.readers.base import SceneFile
+from hsi_geo.io.readers.quality_layers import RasterFlags
 from hsi_geo.io.readers.raster import read_raster
+from hsi_geo.text import quoted
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 
@@ -121,17 +124,22 @@ def read_packed_raster(package: Package) -> SceneFile:
     """Describe the only raster of an archive.
 
     Args:
-        package: The files of the archive. Of several rasters, the only one named reflectance is taken.
+        package: The files of the archive. Of several rasters, those named like uncertainties, noise, masks or flags
+            are left out, and then the only one named reflectance is taken.
 
     Raises:
         SceneError: If there is no raster, or several.
     """
     rasters = rasters_in(package)
+    auxiliary = [name for name in rasters if is_auxiliary(PurePosixPath(name).name)]
+    if len(auxiliary) < len(rasters):
+        rasters = [name for name in rasters if name not in auxiliary]
     reflectance = [name for name in rasters if re.search("re?fl", PurePosixPath(name).name.lower())]
     if len(rasters) > 1 and len(reflectance) == 1:
         rasters = reflectance
     if len(rasters) == 1:
-        return read_raster(package.gdal_path(rasters[0]), name=package.name)
+        file = read_raster(package.gdal_path(rasters[0]), name=package.name)
+        return _noting(file, package, [name for name in auxiliary if name not in rasters])
     if rasters:
         raise SceneError(
             f"scene '{package.name}' holds {len(rasters)} rasters: {', '.join(rasters[:5])}",
@@ -142,6 +150,16 @@ def read_packed_raster(package: Package) -> SceneFile:
         "EnMAP or DESIS product",
         hint="unpack it and give the scene's file",
     )
+
+
+def _noting(file: SceneFile, package: Package, auxiliary: list[str]) -> SceneFile:
+    """A scene with a note on rasters that are not read, neither as masks."""
+    flags = (layer.flags for layer in file.quality)
+    masks = {one.path for one in flags if isinstance(one, RasterFlags)}
+    unread = [name for name in auxiliary if package.gdal_path(name) not in masks]
+    if not unread:
+        return file
+    return replace(file, notes=(*file.notes, f"it does not read {quoted(unread)}"))
 
 
 def rasters_in(package: Package) -> list[str]:

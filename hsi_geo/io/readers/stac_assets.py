@@ -12,6 +12,7 @@ from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.redirects import final_link
 from hsi_geo.io.files.remote_files import as_link, join_link, same_host, suffix_of
+from hsi_geo.io.readers.auxiliary_names import is_auxiliary
 from hsi_geo.io.readers.stac_sidecar import (
     Json,
     MaskAsset,
@@ -170,13 +171,14 @@ def _is_image(key: str, asset: Json) -> bool:
     return suffix_of(href) in _IMAGES or any(word in media for word in _TYPES)
 
 
-def _rank(key: str, asset: Json) -> tuple[bool, int, int]:
-    """Data before others, then by the key, then by the number of bands."""
+def _rank(key: str, asset: Json) -> tuple[bool, bool, int, int]:
+    """Data before others, measured values before their uncertainties, then by the key and by the number of bands."""
+    is_measured = not any(map(is_auxiliary, (key, file_name(asset.get("href")))))
     named = next((len(_WANTED) - i for i, word in enumerate(_WANTED) if word in key.lower()), 0)
     bands = next(
         (len(asset[k]) for k in ("bands", "eo:bands") if isinstance(asset.get(k), list)), 0
     )
-    return bool(_roles(asset) & {"data", "reflectance"}), named, bands
+    return bool(_roles(asset) & {"data", "reflectance"}), is_measured, named, bands
 
 
 def _resolved(asset: Json, name: str) -> str | None:
