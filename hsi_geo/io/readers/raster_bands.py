@@ -152,7 +152,7 @@ def _bands_of(path: str) -> tuple[TaggedBands, int]:
     """Bands of a file, and their number."""
     with rasterio.open(path) as file:
         whole = whole_tags(file, path, find_item(path))
-        return _find_bands(file, whole, file.indexes), file.count
+        return find_raster_bands(file, path, whole, file.indexes), file.count
 
 
 def _tags(source: rasterio.DatasetReader, band: int) -> Tags:

@@ -40,7 +40,9 @@ _PIXXEL_BITS = (("cloud", CLOUDS, 1), ("shadow", SHADOWS, 2), ("water", WATER, 4
 _OFF_PX = 0.1
 
 #: Words in the titles of masks of good pixels.
-_FREE = re.compile(r"free|clear|(?<!in)valid|good|(?:^|[\W_])non?(?:[\W_](?!data)|$)", re.IGNORECASE)
+_FREE = re.compile(
+    r"free|clear|(?<!in)valid|good|(?:^|[\W_])non?(?:[\W_](?!data)|$)", re.IGNORECASE
+)
 
 #: What follows the name of a scene in those of its masks.
 _DATA_MASK_NAME = re.compile(r"[._ -]*data[._ -]*mask", re.IGNORECASE)

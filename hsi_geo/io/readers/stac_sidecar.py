@@ -264,11 +264,11 @@ def item_tags(item: Json, name: str) -> dict[str, str]:
     """
     asset = asset_of(item, name)
     properties = item["properties"]
-    bands = [_bands(asset, "bands", "eo:bands")] if asset is not None else []
-    bands.append(_bands(properties, "eo:bands", "bands"))
+    own = [] if asset is None else _bands(asset, "bands", "eo:bands")
+    bands = [own, _in_order_of(own, _bands(properties, "eo:bands", "bands"))]
     with_centres = [one for one in bands if _column(one, "center_wavelength")]
     tags: dict[str, str] = {}
-    chosen = with_centres[0] if with_centres else bands[0]
+    chosen = with_centres[0] if with_centres else own or bands[1]
     columns = {
         "wavelength": _column(chosen, "center_wavelength"),
         "fwhm": _column(chosen, "full_width_half_max"),
@@ -285,6 +285,14 @@ def item_tags(item: Json, name: str) -> dict[str, str]:
         if flagged:
             tags["bbl"] = columns["bbl"]
     return tags | _stored_values(asset)
+
+
+def _in_order_of(own: Sequence[Json], bands: Sequence[Json]) -> list[Json]:
+    """The bands of an item that an asset names, in the order of the asset; all of them if it names none of them."""
+    by_name = {str(band["name"]): band for band in bands if "name" in band}
+    names = [str(band.get("name")) for band in own]
+    is_known = bool(names) and len(by_name) == len(bands) and set(names) <= set(by_name)
+    return [by_name[name] for name in names] if is_known else list(bands)
 
 
 def _stored_values(asset: Json | None) -> dict[str, str]:

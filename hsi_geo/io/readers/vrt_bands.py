@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+#: Elements of a VRT, and subclasses of it and its bands, by which its values differ from those of its files.
+_CHANGES = frozenset(
+    ["ScaleRatio", "ScaleOffset", "SrcMin", "LUT", "Exponent", "PixelFunctionType"]
+)
+_CHANGING = frozenset(["VRTDerivedRasterBand", "VRTProcessedDataset", "VRTPansharpenedDataset"])
+
 
 def file_bands(text: str, numbers: Sequence[int]) -> list[int] | None:
     """Band of the files that each band of a VRT shows.
@@ -35,6 +41,22 @@ def file_bands(text: str, numbers: Sequence[int]) -> list[int] | None:
     if len(files) != 1 or any(len(found) != 1 for found in bands):
         return None
     return _as_numbers([band for found in bands for band in found])
+
+
+def changes_values(text: str) -> bool:
+    """Whether a VRT computes values from those of its files.
+
+    Args:
+        text: Text of the VRT.
+
+    Example:
+        >>> changes_values("<VRTDataset/>"), changes_values("<VRTDataset><LUT>0:1</LUT></VRTDataset>")
+        (False, True)
+    """
+    root = _parsed(text)
+    return root is None or any(
+        one.tag in _CHANGES or one.get("subClass") in _CHANGING for one in root.iter()
+    )
 
 
 def stacked_bands(text: str, numbers: Sequence[int], folder: Path) -> list[tuple[str, int]] | None:

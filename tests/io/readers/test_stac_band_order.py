@@ -1,0 +1,62 @@
+"""Bands of a STAC item that an asset names in another order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import cube_of, write_tif
+
+from hsi_geo.io.scenes.scene import open_scene
+
+NM = {"B1": 460.0, "B2": 560.0, "B3": 660.0, "B4": 860.0}
+
+
+def write(folder: Path, asset: dict[str, Any], key: str, centre: str, count: int) -> Path:
+    """An item whose bands have the wavelengths, and an image."""
+    write_tif(folder / "a.tif", cube_of(count))
+    bands = [
+        {
+            "name": name,
+            centre: nm / 1000,
+            centre.replace("center_wavelength", "full_width_half_max"): nm / 1e5,
+        }
+        for name, nm in NM.items()
+    ]
+    item = {
+        "type": "Feature",
+        "id": "a",
+        "properties": {key: bands},
+        "assets": {"data": {"href": "a.tif", "type": "image/tiff", "roles": ["data"], **asset}},
+    }
+    (folder / "a.json").write_text(json.dumps(item))
+    return folder / "a.json"
+
+
+@pytest.mark.parametrize("named", [["B4", "B3", "B2", "B1"], ["B2", "B4"], ["B3"]], ids=str)
+@pytest.mark.parametrize(
+    ("key", "centre"),
+    [("eo:bands", "center_wavelength"), ("bands", "eo:center_wavelength")],
+)
+@pytest.mark.parametrize("opened", ["a.json", "a.tif"])
+def test_wavelengths_follow_the_names_of_the_asset(
+    tmp_path: Path, named: list[str], key: str, centre: str, opened: str
+) -> None:
+    bands = [{"name": name} for name in named]
+    write(tmp_path, {key: bands}, key, centre, len(named))
+    scene = open_scene(tmp_path / opened)
+    np.testing.assert_allclose(scene["wavelength"], [NM[name] for name in named])
+    np.testing.assert_allclose(scene["fwhm"], [NM[name] / 100 for name in named])
+
+
+@pytest.mark.parametrize(
+    "bands", [[], [{"name": name} for name in "abcd"], [{"description": "x"}] * 4]
+)
+def test_without_names_of_the_item_its_order_counts(
+    tmp_path: Path, bands: list[dict[str, str]]
+) -> None:
+    scene = open_scene(write(tmp_path, {"eo:bands": bands}, "eo:bands", "center_wavelength", 4))
+    np.testing.assert_allclose(scene["wavelength"], list(NM.values()))
