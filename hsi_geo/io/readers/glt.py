@@ -9,7 +9,7 @@ import numpy as np
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array, IndexArray, IntArray
 from hsi_geo.io.readers.base import Pixels
-from hsi_geo.io.readers.quality_layers import Flags
+from hsi_geo.io.readers.quality_layers import BandFlags, Flags
 from hsi_geo.tiling import Window
 
 #: Bytes of the swath that are read at once at most. A window of the map may cross the whole swath.
@@ -103,12 +103,41 @@ class GltFlags:
         cols, rows, inside = _swath_pixels(self.lookup, self.swath_shape, window)
         flagged, known = np.zeros(window.shape, bool), np.zeros(window.shape, bool)
         if inside.any():
-            first, left = int(rows[inside].min()), int(cols[inside].min())
-            size = int(rows[inside].max()) - first + 1, int(cols[inside].max()) - left + 1
-            part = self.flags.read(Window(first, left, *size))
-            places = rows[inside] - first, cols[inside] - left
-            flagged[inside], known[inside] = part[0][places], part[1][places]
+            part, places = _part(rows[inside], cols[inside])
+            found = self.flags.read(part)
+            flagged[inside], known[inside] = found[0][places], found[1][places]
         return flagged, known
+
+
+@dataclass(frozen=True, eq=False)
+class GltBandFlags:
+    """Flags of the single bands of a swath on a map.
+
+    Attributes:
+        flags: Flags of the swath's bands.
+        swath_shape: (rows, columns) of the swath.
+        lookup: See `GltPixels`.
+    """
+
+    flags: BandFlags
+    swath_shape: tuple[int, int]
+    lookup: Pixels
+
+    def read_bands(self, bands: IndexArray, window: Window) -> BoolArray:
+        """See `quality_layers.BandFlags.read_bands`. Nothing is flagged where there is no pixel of the swath."""
+        cols, rows, inside = _swath_pixels(self.lookup, self.swath_shape, window)
+        flagged = np.zeros((len(bands), *window.shape), bool)
+        if inside.any():
+            part, places = _part(rows[inside], cols[inside])
+            flagged[:, inside] = self.flags.read_bands(bands, part)[:, *places]
+        return flagged
+
+
+def _part(rows: IntArray, cols: IntArray) -> tuple[Window, tuple[IntArray, IntArray]]:
+    """The window of a swath around some pixels, and their rows and columns in it."""
+    first, left = int(rows.min()), int(cols.min())
+    size = int(rows.max()) - first + 1, int(cols.max()) - left + 1
+    return Window(first, left, *size), (rows - first, cols - left)
 
 
 def _swath_pixels(

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from affine import Affine
 from pyproj import CRS
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import SceneFile, blocks_of, per_band
 from hsi_geo.io.readers.crs import parse_crs
+from hsi_geo.io.readers.envi_grid import map_info
 from hsi_geo.io.readers.hdf5_access import HdfPixels, cube_of, numbers, sizes_of, text_of
 from hsi_geo.io.readers.neon_flags import neon_flags
 from hsi_geo.tiling import Grid
@@ -114,26 +114,3 @@ def _neon_bands(spectral: h5py.Group, count: int) -> tuple[DeclaredBands | None,
     if centres is None:
         return None, warnings
     return DeclaredBands(centres, unit, "Spectral_Data", widths, widths_unit), warnings
-
-
-def map_info(text: str) -> Affine:
-    """Parse ENVI's ``map info``: projection, reference pixel (from 1), its coordinates, pixel size, ...
-
-    Args:
-        text: The list, with or without braces. A "rotation=" entry is in degrees.
-
-    Returns:
-        The geotransform.
-
-    Raises:
-        ValueError: If it has too few numbers.
-
-    Example:
-        >>> map_info("{UTM, 1, 1, 500000, 4000000, 30, 20, 33, North}").to_gdal()
-        (500000.0, 30.0, 0.0, 4000000.0, 0.0, -20.0)
-    """
-    words = [word.strip() for word in text.strip("{} ").split(",")]
-    col, row, x, y, width, height = (float(word) for word in words[1:7])
-    rotation = [float(word.split("=")[1]) for word in words if word.lower().startswith("rotation")]
-    origin = Affine.translation(x, y) @ Affine.rotation(rotation[0] if rotation else 0.0)
-    return origin @ Affine.scale(width, -height) @ Affine.translation(1 - col, 1 - row)

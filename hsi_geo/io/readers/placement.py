@@ -19,7 +19,7 @@ from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import Geolocation, PlacedGrid, SceneFile, plain
 from hsi_geo.io.readers.crs_choice import NATIVE, SWATH, UTM, parse_grid_option
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
-from hsi_geo.io.readers.glt import GltFlags, GltPixels
+from hsi_geo.io.readers.glt import GltBandFlags, GltFlags, GltPixels
 from hsi_geo.io.readers.image_models import AffineModel, ModelledImage, RationalPolynomials
 from hsi_geo.io.readers.masks import fits
 from hsi_geo.tiling import Grid
@@ -214,7 +214,13 @@ def _on_grid(file: SceneFile, placed: PlacedGrid, placement: Placement) -> Scene
         rows_at_once=rows,
     )
     quality = tuple(
-        replace(layer, flags=GltFlags(layer.flags, file.grid.shape, placed.lookup), by_band=None)
+        replace(
+            layer,
+            flags=GltFlags(layer.flags, file.grid.shape, placed.lookup),
+            by_band=None
+            if layer.by_band is None
+            else GltBandFlags(layer.by_band, file.grid.shape, placed.lookup),
+        )
         for layer in file.quality
     )
     return replace(

@@ -63,7 +63,10 @@ def find_geolocation(source: rasterio.DatasetReader, name: str) -> Geolocation |
 
 
 def _from_arrays(source: rasterio.DatasetReader, name: str) -> SwathCoordinates:
-    """Longitudes and latitudes in other rasters, one for each pixel."""
+    """Longitudes and latitudes in other rasters, one for each pixel.
+
+    Source of the keys: GDAL's RFC 4.
+    """
     tags = source.tags(ns="GEOLOCATION")
     whole = {"PIXEL_OFFSET": 0.0, "LINE_OFFSET": 0.0, "PIXEL_STEP": 1.0, "LINE_STEP": 1.0}
     try:
@@ -84,7 +87,11 @@ def _from_arrays(source: rasterio.DatasetReader, name: str) -> SwathCoordinates:
             f"scene '{name}' has geolocation arrays that are not one longitude and latitude for each pixel",
             hint=f"put it onto a grid with: gdalwarp -geoloc -r near {shlex.quote(name)} grid.tif",
         )
-    return SwathCoordinates(coordinates=StackedPixels(tuple(parts), (1, 1)))
+    # GDAL's default is the upper left corner of each pixel.
+    is_centre = tags.get("GEOREFERENCING_CONVENTION", "").upper() == "PIXEL_CENTER"
+    return SwathCoordinates(
+        coordinates=StackedPixels(tuple(parts), (1, 1)), at_corners=not is_centre
+    )
 
 
 def _array(source: rasterio.DatasetReader, path: str, band: int, name: str) -> PickedPixels:

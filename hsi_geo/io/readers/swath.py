@@ -31,11 +31,13 @@ class SwathCoordinates:
         nominal_m: Pixel size that the product states, in metres; None if it states none.
         own: Grid and lookup table that come with the product; None if it has none. The table has the column and the
             row in the swath of each pixel of the grid, from 1; 0 means none.
+        at_corners: Whether the coordinates are those of the upper left corners of pixels.
     """
 
     coordinates: Pixels
     nominal_m: float | None = None
     own: tuple[Grid, Pixels] | None = None
+    at_corners: bool = False
 
     def on_grid(
         self, shape: tuple[int, int], wanted: str | None, name: str, size: float | None = None
@@ -78,7 +80,7 @@ class SwathCoordinates:
             name: Name of the scene, for messages.
 
         Returns:
-            (H, W) longitudes and latitudes in degrees, NaN where they are missing or no degrees.
+            (H, W) longitudes and latitudes of pixel centres in degrees, NaN where they are missing or no degrees.
 
         Raises:
             SceneError: If none is known.
@@ -92,7 +94,8 @@ class SwathCoordinates:
                 f"scene '{name}' has longitudes and latitudes that are all missing",
                 hint="download the file again",
             )
-        return np.where(known, lon, np.nan), np.where(known, lat, np.nan)
+        lon, lat = np.where(known, lon, np.nan), np.where(known, lat, np.nan)
+        return _centres_of(lon, lat) if self.at_corners else (lon, lat)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,3 +154,18 @@ class SwathLookup:
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def _centres_of(lon: Float64Array, lat: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Places of pixel centres, the means of four corners, from the upper left corners; steps go on at the edges."""
+    for axis in (0, 1):
+        lon = lon + _steps(lon, axis, 360.0) / 2
+        lat = lat + _steps(lat, axis, np.inf) / 2
+    return lon, lat
+
+
+def _steps(values: Float64Array, axis: int, circle: float) -> Float64Array:
+    """Steps to the next values along an axis, from the ones before where there is none; the shorter way on a circle."""
+    back, forth = (np.diff(values, axis=axis, **{end: np.nan}) for end in ("prepend", "append"))
+    steps = np.where(np.isnan(forth), back, forth)
+    return steps if np.isinf(circle) else (steps + circle / 2) % circle - circle / 2

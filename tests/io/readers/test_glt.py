@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import pytest
 from affine import Affine
-from builders import physical
+from builders import physical, write_tif
 from emit_cases import FWHM, NM, emit_lookup, emit_swath, write_emit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from product_cases import ENMAP, write_enmap
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import SceneError
@@ -112,3 +113,23 @@ def test_a_swath_is_opened_again_while_it_is_open(tmp_path: Path) -> None:
     first = open_scene(path)
     values = first.values
     np.testing.assert_array_equal(open_scene(path).values, values)
+
+
+def test_defects_of_single_bands_count_on_another_grid(tmp_path: Path) -> None:
+    folder = write_enmap(tmp_path / "enmap")
+    defects = np.zeros((7, 5, 7), "uint8")
+    defects[0, 4, :], defects[5, 3, 2] = 1, 1
+    write_tif(folder / f"{ENMAP}-QL_PIXELMASK.TIF", defects)
+    own, placed = (open_scene(folder, grid=grid) for grid in (None, "EPSG:32632"))
+    at = open_scene(
+        folder, grid="EPSG:32632", mask="none"
+    ).values  # numbers of `cube_of` tell the pixel
+    for band, row, cols in ((0, 4, range(7)), (5, 3, [2])):
+        stored = open_scene(folder, mask="none").values[band, row, list(cols)]
+        where = np.isin(at[band], stored)
+        assert where.any()
+        assert not np.isin(placed.values[band][where], stored).any()
+        assert not np.isin(own.values[band], stored).any()
+    assert (placed.values[1] == at[1]).sum() > 0
+    window = placed[[5, 0], 2:5, 1:6]
+    np.testing.assert_array_equal(window.values, placed.values[[5, 0], 2:5, 1:6])

@@ -15,8 +15,8 @@ from builders import check_travels, cube_of, physical, watch_reads
 
 from hsi_geo.arrays import AnyArray
 from hsi_geo.errors import MissingPackageError, SceneError
+from hsi_geo.io.readers.envi_grid import map_info
 from hsi_geo.io.readers.hdf5_access import HdfPixels
-from hsi_geo.io.readers.neon import map_info
 from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.io.scenes.windows import block_shape, read_window
