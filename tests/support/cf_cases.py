@@ -113,6 +113,12 @@ def write_netcdf(path: Path, scene: xr.Dataset) -> Path:
     return path
 
 
+def write_classic(path: Path, scene: xr.Dataset) -> Path:
+    """A file of the time before netCDF-4."""
+    scene.to_netcdf(path, engine="scipy")
+    return path
+
+
 @pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
 def write_zarr(path: Path, scene: xr.Dataset, version: int = 3) -> Path:
     pytest.importorskip("zarr", reason="needs the extra zarr")
@@ -124,6 +130,7 @@ def write_zarr(path: Path, scene: xr.Dataset, version: int = 3) -> Path:
 Write = Callable[[Path, xr.Dataset], Path]
 STORES: dict[str, Write] = {
     "netcdf": write_netcdf,
+    "classic netcdf": write_classic,
     "zarr 3": write_zarr,
     "zarr 2": lambda path, scene: write_zarr(path, scene, 2),
 }

@@ -15,7 +15,7 @@ from hsi_geo.io.files.archive_members import UNREADABLE
 from hsi_geo.io.files.limits import ARCHIVE_FILES
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.shapefiles import require_index
-from hsi_geo.io.readers.packages import is_archive
+from hsi_geo.io.readers.packages import is_archive, is_of_macos
 
 Errors = type[HsiGeoError]
 
@@ -73,7 +73,7 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
             f"{what} '{name}' is an archive of more than {ARCHIVE_FILES:,} files",
             hint="unpack it, and give the file itself",
         )
-    inside = {PurePosixPath(one): one for one in sizes if not one.startswith("__MACOSX/")}
+    inside = {PurePosixPath(one): one for one in sizes if not is_of_macos(one)}
     shapes = [one for one in inside if one.suffix.lower() == ".shp"]
     for shape in shapes:
         siblings = (one.name for one in inside if one.parent == shape.parent)

@@ -69,7 +69,7 @@ class CfPixels(ArrayPixels):
     """A variable of two or three dimensions.
 
     Attributes:
-        engine: xarray's engine: "h5netcdf" or "zarr".
+        engine: xarray's engine, as in `open_groups`.
         group: Path of the group that holds the variable.
         name: Name of the variable in its group.
     """
@@ -92,11 +92,11 @@ class CfPixels(ArrayPixels):
 
 
 def read_cf(path: str, engine: str) -> SceneFile:
-    """Open a netCDF-4 file or a Zarr store.
+    """Open a netCDF file or a Zarr store.
 
     Args:
         path: Path of the file or store.
-        engine: xarray's engine: "h5netcdf" or "zarr".
+        engine: xarray's engine, as in `open_groups`.
 
     Returns:
         The scene, without its pixels.

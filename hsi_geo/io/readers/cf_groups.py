@@ -21,7 +21,11 @@ from hsi_geo.io.readers.base import missing_package, plain
 Groups = Mapping[str, xr.Dataset]
 
 #: What pip installs for each of xarray's engines.
-_INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'"}
+_INSTALL = {"h5netcdf": "h5py h5netcdf", "zarr": "'hsi-geo[zarr]'", "scipy": "scipy"}
+
+#: xarray's engine of netCDF files before version 4, and their first bytes. They have no groups.
+CLASSIC = "scipy"
+_CLASSIC_SIGNATURES = (b"CDF\x01", b"CDF\x02")
 
 
 def open_groups(path: str, engine: str) -> Groups:
@@ -29,7 +33,7 @@ def open_groups(path: str, engine: str) -> Groups:
 
     Args:
         path: Path of the netCDF file or Zarr store.
-        engine: xarray's engine: "h5netcdf" or "zarr".
+        engine: xarray's engine: "h5netcdf", "zarr" or `CLASSIC`.
 
     Returns:
         The groups. The caller closes their datasets.
@@ -39,6 +43,8 @@ def open_groups(path: str, engine: str) -> Groups:
         MissingPackageError: If the engine's package is not installed.
     """
     try:
+        if engine == CLASSIC:
+            return {"/": _opened(xr.open_dataset, path, engine)}
         with _without_zarr_warning():
             return _opened(xr.open_groups, path, engine)
     except HsiGeoError:
@@ -62,8 +68,10 @@ def open_group(path: str, group: str, engine: str) -> xr.Dataset:
     Args:
         path: Path of the netCDF file or Zarr store.
         group: Path of the group in it.
-        engine: xarray's engine: "h5netcdf" or "zarr".
+        engine: xarray's engine: "h5netcdf", "zarr" or `CLASSIC`.
     """
+    if engine == CLASSIC:
+        return _opened(xr.open_dataset, path, engine)
     with _without_zarr_warning():
         return _opened(partial(xr.open_dataset, group=group), path, engine)
 
@@ -95,6 +103,8 @@ def _options(path: str, engine: str) -> dict[str, Any]:
         "decode_coords": False,
         "cache": False,
     }
+    if engine == CLASSIC:
+        return options
     if engine != "h5netcdf":
         is_web = path.lower().startswith(("http://", "https://"))
         # A server that sends to another host is not followed.
@@ -147,6 +157,19 @@ def holds(group: str, other: str) -> bool:
         (True, True, False)
     """
     return group in ("/", other) or other.startswith(f"{group.rstrip('/')}/")
+
+
+def is_classic(path: Path) -> bool:
+    """Whether a file is netCDF of the time before version 4, in its usual forms.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(4) in _CLASSIC_SIGNATURES
 
 
 def is_zarr(path: Path) -> bool:

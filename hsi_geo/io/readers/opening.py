@@ -15,7 +15,7 @@ from hsi_geo.io.files.remote_files import as_link, suffix_of
 from hsi_geo.io.readers.band_files import read_band_files
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import read_cf
-from hsi_geo.io.readers.cf_groups import is_zarr
+from hsi_geo.io.readers.cf_groups import CLASSIC, is_classic, is_zarr
 from hsi_geo.io.readers.hdf5 import read_hdf5
 from hsi_geo.io.readers.packages import (
     Package,
@@ -26,7 +26,13 @@ from hsi_geo.io.readers.packages import (
 )
 from hsi_geo.io.readers.placement import Placement, place
 from hsi_geo.io.readers.products import is_product, read_product
-from hsi_geo.io.readers.raster import data_of_header, read_raster, read_raster_text
+from hsi_geo.io.readers.raster import (
+    ARRAY_HINT,
+    data_of_header,
+    is_array_file,
+    read_raster,
+    read_raster_text,
+)
 from hsi_geo.io.readers.remote_vrt import whole_vrt
 from hsi_geo.io.readers.stac_assets import OWN_HOST, Links, image_of
 from hsi_geo.io.readers.stac_collections import is_items_name, member_of, only_item
@@ -180,7 +186,14 @@ def _read_file(path: Path) -> SceneFile:
             is_image = path.suffix.lower() != ".xml"  # no METADATA.XML, and no .aux.xml
             return read_product(package, Path(data_of_header(path)).name if is_image else None)
     if is_hdf5(path):
+        if is_array_file(path.name):  # MATLAB's of version 7.3
+            raise SceneError(
+                f"scene '{path}' is a file of arrays, which have neither wavelengths nor a place",
+                hint=ARRAY_HINT,
+            )
         return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
+    if is_classic(path):
+        return read_cf(str(path), CLASSIC)
     return read_raster(path)
 
 

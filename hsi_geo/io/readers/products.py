@@ -16,13 +16,23 @@ from zipfile import BadZipFile
 import numpy as np
 from rasterio.errors import RasterioError
 
-from hsi_geo.arrays import BoolArray, Float64Array
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.band_defects import BandDefects, find_defects
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.packages import Package
+from hsi_geo.io.readers.product_bands import (
+    CENTRE,
+    GAIN,
+    OFFSET,
+    WIDTH,
+    column,
+    described_bands,
+    factors,
+    good_bands,
+)
 from hsi_geo.io.readers.quality_layers import (
     CIRRUS,
     CLOUDS,
@@ -40,12 +50,6 @@ from hsi_geo.io.readers.side_masks import same_place
 from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands
 
-#: XML elements of a band's properties, by EnMAP and by DESIS.
-_CENTRE = ("wavelengthCenterOfBand",)
-_WIDTH = ("FWHMOfBand", "wavelengthWidthOfBand")
-_GAIN = ("GainOfBand", "gainOfBand")
-_OFFSET = ("OffsetOfBand", "offsetOfBand")
-
 _METADATA = re.compile(r"METADATA\.XML$", re.IGNORECASE)
 _IMAGE = re.compile(r"SPECTRAL_IMAGE(_COG)?\.(TIF|TIFF|BSQ|BIL|BIP)$", re.IGNORECASE)
 _IMAGE_HALF = re.compile(r"SPECTRAL_IMAGE_(VNIR|SWIR)\.", re.IGNORECASE)
@@ -61,9 +65,6 @@ _SAME_NM = 1.0
 
 #: Nodata value, if the image declares none.
 _BACKGROUND = -32768.0
-
-#: Mean of a band without data in EnMAP's statistics.
-_NO_MEAN = -1_000_000.0
 
 #: EnMAP's files of flags: the end of the name, the flag, its kind, and the numbers that mean it.
 _ENMAP_FLAGS = (
@@ -127,8 +128,8 @@ def read_product(package: Package, image: str | None = None) -> SceneFile:
         image, *others = _images(package, metadata)
     raster = read_raster(package.gdal_path(image), name=package.name)
     root = _parse(package, _nearest(image, metadata))
-    bands = _bands(root)
-    centres = _column(bands, _CENTRE, np.nan)
+    bands = described_bands(root)
+    centres = column(bands, CENTRE, np.nan)
     if len(bands) != raster.band_count:
         _require_own_bands(package, image, raster, len(bands))
         return _unused(raster, f"describes {len(bands)} bands, and it has {raster.band_count}")
@@ -137,16 +138,16 @@ def read_product(package: Package, image: str | None = None) -> SceneFile:
     if not is_original and not _has_wavelengths(raster, centres):
         return _unused(raster, "describes bands of other wavelengths")
     gain, offset = (
-        _factors(bands, _GAIN, 1.0, package.name),
-        _factors(bands, _OFFSET, 0.0, package.name),
+        factors(bands, GAIN, 1.0, package.name),
+        factors(bands, OFFSET, 0.0, package.name),
     )
     defects, warnings = _defects(package, raster.grid.shape, centres)
     described = dataclasses.replace(
         raster,
         driver=_label(image),
-        found=DeclaredBands(centres, "nm", "METADATA.XML", _column(bands, _WIDTH, np.nan)),
+        found=DeclaredBands(centres, "nm", "METADATA.XML", column(bands, WIDTH, np.nan)),
         found_warnings=(),
-        good=_good(root, len(bands)),
+        good=good_bands(root, len(bands)),
         good_source="METADATA.XML",
         nodata=np.where(np.isnan(raster.nodata), _BACKGROUND, raster.nodata),
         scale=gain,
@@ -209,8 +210,10 @@ def _require_own_bands(package: Package, image: str, raster: SceneFile, describe
 
 
 def _unused(raster: SceneFile, reason: str) -> SceneFile:
-    """An image of which the METADATA.XML tells nothing."""
+    """An image of which the METADATA.XML tells nothing: for one without wavelengths this is why it has none."""
     warning = f"the METADATA.XML beside it {reason}: not used"
+    if raster.found is None:
+        return dataclasses.replace(raster, found_warnings=(warning, *raster.found_warnings))
     return dataclasses.replace(raster, warnings=(*raster.warnings, warning))
 
 
@@ -293,63 +296,6 @@ def _nearest(image: str, metadata: list[str]) -> str:
     """The metadata file of the image's product, by its name."""
     product = image[: image.upper().rindex(_IMAGE_PART)]
     return next((name for name in metadata if name.startswith(product)), metadata[0])
-
-
-def _bands(root: ET.Element) -> list[ET.Element]:
-    """The elements that describe bands. DESIS lists bands in other elements, too."""
-    for element in root.iter("bandCharacterisation"):
-        return [band for band in element if band.find(_CENTRE[0]) is not None]
-    return []
-
-
-def _column(bands: list[ET.Element], tags: tuple[str, ...], missing: float) -> Float64Array:
-    values = []
-    for band in bands:
-        texts = [text for tag in tags if (text := band.findtext(tag))]
-        values.append(_number(texts[0] if texts else "", missing))
-    return np.array(values)
-
-
-def _factors(
-    bands: list[ET.Element], tags: tuple[str, ...], missing: float, name: str
-) -> Float64Array:
-    """Gains or offsets of the bands.
-
-    Raises:
-        SceneError: If some bands have one and others have none, or it is no number.
-    """
-    values = _column(bands, tags, np.nan)
-    unknown = np.isnan(values)
-    if unknown.all() and not any(band.findtext(tag) for band in bands for tag in tags):
-        return np.full(len(bands), missing)
-    if unknown.any():
-        raise SceneError(
-            f"scene '{name}' has a METADATA.XML in which '{tags[0]}' of band {int(unknown.argmax()) + 1} is no number",
-            hint="download or unpack the product again",
-        )
-    return values
-
-
-def _number(text: str, missing: float) -> float:
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError:
-        return missing
-
-
-def _good(root: ET.Element, count: int) -> BoolArray | None:
-    """EnMAP's good bands: expected by a detector, and with data."""
-    good = np.ones(count, bool)
-    lists = [element.text or "" for element in root.iter("expectedChannelsList")]
-    expected = [int(_number(word, 0)) for text in lists for word in text.split(",")]
-    if any(expected):
-        good = np.isin(np.arange(1, count + 1), expected)
-    statistics = [band for element in root.iter("bandStatistics") for band in element]
-    if len(statistics) == count:
-        mean = _column(statistics, ("mean",), np.nan)
-        deviation = _column(statistics, ("stdDeviation",), np.nan)
-        good &= ~((mean == _NO_MEAN) & (deviation == 0))
-    return None if good.all() else good
 
 
 def _label(image: str) -> str:

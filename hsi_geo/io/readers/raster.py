@@ -21,6 +21,13 @@ from hsi_geo.io.readers.stac_sidecar import StacSidecar
 #: Suffixes of arrays of NumPy and MATLAB, in which many public scenes are given away. They have neither wavelengths nor a place.
 ARRAY_FILES = (".npy", ".npz", ".mat")
 
+#: What to do with such a file, and with others that GDAL cannot open.
+ARRAY_HINT = (
+    "in Python, read the array and its wavelengths, and make a scene of them with "
+    "hsi_geo.io.scenes.scene.scene_from_array; examples/own_sensor.py shows how"
+)
+_RASTER_HINT = "give a GeoTIFF, or an ENVI cube with its .hdr beside it"
+
 
 def read_raster(
     path: str | os.PathLike[str], *, name: str | None = None, item: StacSidecar | None = None
@@ -54,18 +61,18 @@ def read_raster(
         _require_answer(path)
         raise SceneError(
             f"scene '{name}' is not a raster that GDAL can open ({plain(error)})",
-            hint=_hint(name),
+            hint=ARRAY_HINT if is_array_file(name) else _RASTER_HINT,
         ) from error
 
 
-def _hint(name: str) -> str:
-    """What to do with a file that GDAL cannot open."""
-    if Path(name).suffix.lower() in ARRAY_FILES:
-        return (
-            "in Python, read the array and its wavelengths, and make a scene of them with "
-            "hsi_geo.io.scenes.scene.scene_from_array; examples/own_sensor.py shows how"
-        )
-    return "give a GeoTIFF, or an ENVI cube with its .hdr beside it"
+def is_array_file(name: str) -> bool:
+    """Whether a file is one of NumPy's or MATLAB's by its name.
+
+    Example:
+        >>> is_array_file("Indian_pines.mat"), is_array_file("scene.tif")
+        (True, False)
+    """
+    return Path(name).suffix.lower() in ARRAY_FILES
 
 
 def read_raster_text(text: str, name: str) -> SceneFile:

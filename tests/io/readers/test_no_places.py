@@ -71,28 +71,14 @@ def test_corners_that_do_not_fit_to_the_pixels_are_told(tmp_path: Path) -> None:
     assert "give pixels of 40.0 x 24.0 m, not 30 m" in warning
 
 
-@pytest.mark.parametrize("is_classic", [True, False])
-def test_a_crs_without_a_geotransform_is_no_place(is_classic: bool, tmp_path: Path) -> None:
-    """GDAL finds no place in classic netCDF whose coordinates have no standard names."""
-    if is_classic:
-        path = tmp_path / "a.nc"
-        written = xr.Dataset(
-            {"reflectance": (("wavelength", "y", "x"), cube_of(3).astype("float32"))},
-            coords={
-                "wavelength": ("wavelength", [450.0, 550.0, 660.0], {"units": "nm"}),
-                "y": 5e6 - 30.0 * np.arange(5),
-                "x": 4e5 + 30.0 * np.arange(7),
-            },
-        )
-        written.rio.write_crs("EPSG:32633").to_netcdf(path, engine="scipy")
-    else:
-        path = tmp_path / "a.tif"
-        size = {"height": 5, "width": 7, "count": 1, "dtype": "int16"}
-        with (
-            pytest.warns(NotGeoreferencedWarning),
-            rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", **size) as file,
-        ):
-            file.write(cube_of(1))
+def test_a_crs_without_a_geotransform_is_no_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    size = {"height": 5, "width": 7, "count": 1, "dtype": "int16"}
+    with (
+        pytest.warns(NotGeoreferencedWarning),
+        rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", **size) as file,
+    ):
+        file.write(cube_of(1))
     scene = open_scene(path, wavelengths="index")
     assert scene.hsi.grid.crs is None
     (warning,) = scene.attrs["warnings"]
