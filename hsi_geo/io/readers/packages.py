@@ -19,6 +19,11 @@ from hsi_geo.text import quoted
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 
+_GEOTIFFS = (".tif", ".tiff")
+
+#: How GDAL's name of a part of a file begins.
+_BY_POSITION = "/vsisubfile/"
+
 #: Number of folder levels in which a product's files are searched.
 FOLDER_LEVELS = 3
 
@@ -138,7 +143,7 @@ def read_packed_raster(package: Package) -> SceneFile:
     if len(rasters) > 1 and len(reflectance) == 1:
         rasters = reflectance
     if len(rasters) == 1:
-        file = read_raster(package.gdal_path(rasters[0]), name=package.name)
+        file = _read_alone(package, rasters[0])
         return _noting(file, package, [name for name in auxiliary if name not in rasters])
     if rasters:
         raise SceneError(
@@ -150,6 +155,33 @@ def read_packed_raster(package: Package) -> SceneFile:
         "EnMAP or DESIS product",
         hint="unpack it and give the scene's file",
     )
+
+
+def _read_alone(package: Package, name: str) -> SceneFile:
+    """Describe a raster of an archive. By its position in a TAR, it is read without the files beside it.
+
+    Raises:
+        SceneError: If it is a cube whose header cannot be found for this.
+    """
+    path, place = package.gdal_path(name), PurePosixPath(name)
+    if not path.startswith(_BY_POSITION):
+        return read_raster(path, name=package.name)
+    if place.suffix.lower() not in _GEOTIFFS:
+        raise SceneError(
+            f"scene '{package.name}' names its cube '{place.name}' by more than 100 characters with its folders, and "
+            "GDAL finds no header for such a name in a TAR of the PAX format",
+            hint="unpack it, and give the cube",
+        )
+    file = read_raster(path, name=package.name)
+    others = [PurePosixPath(one) for one in package.files if one != name]
+    beside = [one.name for one in others if one.parent == place.parent]
+    if not beside:
+        return file
+    warning = (
+        f"{quoted(beside)} beside it in the archive are not used, as its name with its folders has more than 100 "
+        "characters in the PAX format: unpack it to use them"
+    )
+    return replace(file, warnings=(*file.warnings, warning))
 
 
 def _noting(file: SceneFile, package: Package, auxiliary: list[str]) -> SceneFile:
@@ -174,7 +206,7 @@ def rasters_in(package: Package) -> list[str]:
 
 def _is_raster(name: str, inside: set[str]) -> bool:
     path = PurePosixPath(name)
-    if path.suffix in (".tif", ".tiff"):
+    if path.suffix in _GEOTIFFS:
         return True
     return path.suffix != ".hdr" and bool({f"{name}.hdr", str(path.with_suffix(".hdr"))} & inside)
 
@@ -212,7 +244,7 @@ def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
     if "path" not in member.pax_headers:
         return f"/vsitar/{_braced(path)}/{member.name.removeprefix('./')}"  # as GDAL lists it
     whole = path if path.suffix.lower() == ".tar" else f"/vsigzip/{path}"
-    return f"/vsisubfile/{member.offset_data}_{member.size},{whole}"
+    return f"{_BY_POSITION}{member.offset_data}_{member.size},{whole}"
 
 
 def _braced(path: Path) -> str:
