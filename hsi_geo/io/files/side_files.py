@@ -13,7 +13,7 @@ from pathlib import Path
 RASTERS = (".tif", ".tiff")
 
 #: Suffixes of ENVI cubes, some of which have none, and of their headers.
-CUBES = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli")
+CUBES = (".bsq", ".bil", ".bip", ".img", ".dat", ".raw", ".bin", ".sli", ".hyspex")
 HEADERS = (".hdr", ".HDR")
 
 #: Suffixes of files that GDAL reads with any raster ``x.tif``: pyramids, masks, statistics and names, ArcGIS's

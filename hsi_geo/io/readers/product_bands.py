@@ -94,7 +94,9 @@ def good_bands(root: ET.Element, count: int) -> BoolArray | None:
 
 def _in_order(bands: list[ET.Element]) -> list[ET.Element]:
     """Elements of bands by their numbers; as they are if these are not 1, 2, 3, ..."""
-    numbers = [_number(band.get("number") or band.findtext("bandNumber", ""), 0) for band in bands]
+    numbers = [
+        _number(band.get("number") or band.findtext("bandNumber") or "", 0) for band in bands
+    ]
     if sorted(numbers) != list(range(1, len(bands) + 1)):
         return bands
     return [band for _, band in sorted(zip(numbers, bands, strict=True), key=itemgetter(0))]

@@ -314,10 +314,12 @@ def _stored_values(asset: Json | None) -> dict[str, str]:
             [whole],
         ]
         for column in columns:
-            column = [_number(value) for value in column]
-            if column and None not in column:
-                same = len({str(value) for value in column}) == 1  # also of NaN
-                tags[key] = _listed(column[:1] if same else column)
+            found = [_number(value) for value in column]
+            if any(value is not None for value in found):
+                # A list in which bands are missing is not used, with a warning.
+                listed = ["none" if value is None else value for value in found]
+                same = len({str(value) for value in listed}) == 1  # also of NaN
+                tags[key] = _listed(listed[:1] if same else listed)
                 break
     return tags
 

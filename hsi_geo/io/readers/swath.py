@@ -166,6 +166,7 @@ def _centres_of(lon: Float64Array, lat: Float64Array) -> tuple[Float64Array, Flo
 
 def _steps(values: Float64Array, axis: int, circle: float) -> Float64Array:
     """Steps to the next values along an axis, from the ones before where there is none; the shorter way on a circle."""
-    back, forth = (np.diff(values, axis=axis, **{end: np.nan}) for end in ("prepend", "append"))
-    steps = np.where(np.isnan(forth), back, forth)
+    back = np.diff(values, axis=axis, prepend=np.nan)
+    forth = np.diff(values, axis=axis, append=np.nan)
+    steps: Float64Array = np.where(np.isnan(forth), back, forth)
     return steps if np.isinf(circle) else (steps + circle / 2) % circle - circle / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def written(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 def write(path: Path, groups: Mapping[str, xr.Dataset]) -> Path:
     mapping = xr.Dataset({"crs": ((), 0, {"crs_wkt": UTM.to_wkt()})})
     for number, (group, dataset) in enumerate({"/": mapping, **groups}.items()):
-        mode = "a" if number else "w"
+        mode: Literal["a", "w"] = "a" if number else "w"
         if path.suffix == ".zarr":
             dataset.to_zarr(path, group=group, mode=mode, consolidated=False)
         else:

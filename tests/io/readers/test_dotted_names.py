@@ -39,6 +39,7 @@ def tiles_in(folder: Path) -> list[str]:
         ("scene.v2", "scene.v2.hdr"),
         ("scene.2019.05.01", "scene.2019.05.01.hdr"),
         ("scene.2019.05.01.dat", "scene.2019.05.01.hdr"),
+        ("line_VNIR.hyspex", "line_VNIR.hdr"),
     ],
 )
 def test_a_header_opens_its_own_cube(tmp_path: Path, cube: str, header: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hsi_geo.arrays import Float64Array
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
 
-BLANK = {"crs": None, "transform": Affine.identity()}
+BLANK: dict[str, Any] = {"crs": None, "transform": Affine.identity()}
 
 
 #: The images have no grid on purpose.

@@ -60,3 +60,23 @@ def test_without_names_of_the_item_its_order_counts(
 ) -> None:
     scene = open_scene(write(tmp_path, {"eo:bands": bands}, "eo:bands", "center_wavelength", 4))
     np.testing.assert_allclose(scene["wavelength"], list(NM.values()))
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        ("raster:bands", "scale"),
+        ("raster:bands", "offset"),
+        ("raster:bands", "nodata"),
+        ("bands", "nodata"),
+    ],
+)
+def test_numbers_of_some_bands_only_are_not_used_with_a_word(
+    tmp_path: Path, key: str, entry: str
+) -> None:
+    listed: list[dict[str, Any]] = [{entry: 7}, {entry: 7}, {}, {entry: 7}]
+    scene = open_scene(write(tmp_path, {key: listed}, "eo:bands", "center_wavelength", 4))
+    (warning,) = scene.attrs["warnings"]
+    assert warning.endswith("has the entry 'none', which is no number: not used")
+    assert scene.attrs.get("_FillValue") is None
+    assert (scene.attrs["scale_factor"], scene.attrs["add_offset"]) == (1, 0)
