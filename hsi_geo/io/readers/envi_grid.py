@@ -43,8 +43,8 @@ def elsewhere_warning(source: rasterio.DatasetReader) -> tuple[str, ...]:
     if moved <= _SAME_PX * size:
         return ()
     warning = (
-        "it is rotated, and its header gives the place of another pixel than the first: programs that use GDAL, such "
-        f"as QGIS, show it up to {moved / size:.1f} pixels away"
+        "it is rotated, and GDAL does not place it as its header says: programs that use GDAL, such as QGIS, show it up "
+        f"to {moved / size:.1f} pixels away"
     )
     return (warning,)
 

@@ -61,7 +61,7 @@ def test_a_warning_tells_that_other_programs_show_it_elsewhere(tmp_path: Path) -
         corner = file.transform @ (0, 0)
     away = math.dist(grid_of(open_scene(path, straighten=False)).transform @ (0, 0), corner) / 20
     (warning,) = open_scene(path).attrs["warnings"]
-    assert f"show it up to {away:.1f} pixels away" in warning
+    assert f"such as QGIS, show it up to {away:.1f} pixels away" in warning
 
 
 def test_labels_and_masks_with_the_same_header_lie_on_the_same_pixels(tmp_path: Path) -> None:
