@@ -8,8 +8,8 @@ import click
 import numpy as np
 import pytest
 import torch
-
 from hsi_geo.cli.benchmark import command as benchmark
+
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io.datasets.benchmark_scenes import LOADERS, load_benchmark_scene
 from hsi_geo.io.scenes.properties import bands_of, grid_of, select_good_bands

@@ -11,8 +11,8 @@ import geopandas as gpd
 import pytest
 import shapely
 from click.testing import CliRunner
-
 from hsi_geo.cli.main import group
+
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_styles import style_classes
 from hsi_geo.io.labels.shots import Shots, make_shots
