@@ -26,7 +26,6 @@ from hsi_geo.io.labels.class_values import ClassValues, read_class_values
 from hsi_geo.io.labels.qgis_styles import NO_STYLE, find_style
 from hsi_geo.io.labels.scene_surroundings import bounds_text, part_around
 from hsi_geo.io.readers.base import plain, require_real
-from hsi_geo.io.readers.envi_grid import geotransform_of
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import only_band
 from hsi_geo.tiling import Grid
@@ -168,7 +167,7 @@ def _read_band(
     number, mask = classes
     require_real(file.dtypes[number - 1], name, labels, ShotsError)
     crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
-    whole = Grid(file.height, file.width, geotransform_of(file), crs)
+    whole = Grid(file.height, file.width, file.transform, crs)
     part = whole.window if file.height * file.width <= WHOLE_PX else part_around(whole, near)
     if not (part.height and part.width):
         raise EmptyShotsError(

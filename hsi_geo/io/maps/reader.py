@@ -24,7 +24,6 @@ from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.control_points import frame_of_points
 from hsi_geo.io.maps.record import read_legend_record, read_record
 from hsi_geo.io.readers.base import require_real
-from hsi_geo.io.readers.envi_grid import geotransform_of
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import Mask, only_band
 from hsi_geo.tiling import Grid, Window
@@ -296,7 +295,7 @@ def grid_of_raster(file: rasterio.DatasetReader, name: str) -> Grid:
         SceneError: If its points give no place.
     """
     crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
-    return Grid(file.height, file.width, geotransform_of(file), crs, frame_of_points(file, name))
+    return Grid(file.height, file.width, file.transform, crs, frame_of_points(file, name))
 
 
 def _rejected_beside(path: Path) -> ClassTable:

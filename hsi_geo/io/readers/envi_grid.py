@@ -15,36 +15,31 @@ from hsi_geo.io.readers.spectral_tags import header_beside
 _SAME_PX = 0.05
 
 
-def geotransform_of(source: rasterio.DatasetReader) -> Affine:
-    """The geotransform of an open raster.
+def disputed_place_warning(source: rasterio.DatasetReader) -> tuple[str, ...]:
+    """Say how far the place of a rotated ENVI cube by GDAL is from that in its header; nothing if they are one.
 
-    GDAL turns a rotated ENVI cube around its corner, also if the place in its header is that of another pixel, and skews
-    pixels that are no squares.
+    GDAL turns a cube around its first corner, also if the place in its header is that of another pixel, and skews
+    pixels that are no squares. Scenes follow GDAL, so that labels that were drawn in QGIS lie where they were drawn.
 
     Args:
-        source: The raster.
+        source: The open raster.
     """
-    own: Affine = source.transform
-    if source.driver != "ENVI" or not (own.b or own.d):
-        return own
+    used: Affine = source.transform
+    if source.driver != "ENVI" or not (used.b or used.d):
+        return ()
     header = header_beside(as_path(source.name))
     try:
-        return map_info(next(text for key, text in header.items() if plain_key(key) == "mapinfo"))
+        other = map_info(next(text for key, text in header.items() if plain_key(key) == "mapinfo"))
     except (StopIteration, ValueError):
-        return own
-
-
-def elsewhere_warning(source: rasterio.DatasetReader) -> tuple[str, ...]:
-    """Say that other programs show a rotated cube in another place than `geotransform_of`; nothing if they do not."""
-    ours, theirs = geotransform_of(source), source.transform
+        return ()
     corners = [(0, 0), (source.width, 0), (0, source.height)]
-    moved = max(math.dist(ours @ corner, theirs @ corner) for corner in corners)
-    size = math.sqrt(abs(theirs.determinant))
+    moved = max(math.dist(used @ corner, other @ corner) for corner in corners)
+    size = math.sqrt(abs(used.determinant))
     if moved <= _SAME_PX * size:
         return ()
     warning = (
-        "it is rotated, and GDAL does not place it as its header says: programs that use GDAL, such as QGIS, show it up "
-        f"to {moved / size:.1f} pixels away"
+        f"it is rotated, and it may lie up to {moved / size:.1f} pixels away: its place is that which GDAL and QGIS show, "
+        "not that of the pixel which its header names"
     )
     return (warning,)
 

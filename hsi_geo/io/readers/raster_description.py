@@ -12,7 +12,7 @@ from hsi_geo.io.files.beside import as_path
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.readers.base import Geolocation, PickedPixels, Pixels, SceneFile, require_real
 from hsi_geo.io.readers.crs import parse_crs
-from hsi_geo.io.readers.envi_grid import elsewhere_warning, geotransform_of
+from hsi_geo.io.readers.envi_grid import disputed_place_warning
 from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask, marks_zeros
 from hsi_geo.io.readers.pixel_files import raster_files
@@ -135,7 +135,7 @@ def read_head(
     item = find_item(path, folder_items) if item is None else item
     tags = whole_tags(source, path, item)
     values = find_stored_values(source, tags, path)
-    transform = geotransform_of(source)
+    transform = source.transform
     quality, mask_warnings = find_side_masks(
         path, source.shape, transform, () if item is None else item.masks
     )
@@ -156,7 +156,7 @@ def read_head(
         warnings=(
             *values.warnings,
             *(unused_header(path) if source.driver == "ENVI" else ()),
-            *elsewhere_warning(source),
+            *disputed_place_warning(source),
             *((_NOWHERE,) if nowhere else ()),
             *(() if item is None else item.warnings),
             *mask_warnings,

@@ -15,7 +15,6 @@ from hsi_geo.io.files.beside import files_in, gdal_name_of, is_file
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import plain
-from hsi_geo.io.readers.envi_grid import geotransform_of
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.quality_layers import (
     CLOUDS,
@@ -103,7 +102,7 @@ def _layers(asset: MaskAsset, shape: tuple[int, int], transform: Affine) -> Iter
     try:
         with quiet_gdal(asset.path), open_raster(asset.path) as file:
             found, names = file.shape, [name or "" for name in file.descriptions]
-            place = geotransform_of(file)
+            place = file.transform
     except RasterioError as error:
         raise SceneError(
             f"it cannot be opened ({plain(error)})", hint="download it again"

@@ -22,7 +22,6 @@ from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.labels.reprojection import full_circle
 from hsi_geo.io.labels.scene_surroundings import bounds_in
 from hsi_geo.io.readers.base import plain
-from hsi_geo.io.readers.envi_grid import geotransform_of
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
 from hsi_geo.io.readers.masks import find_mask
@@ -88,7 +87,7 @@ class GriddedFlags:
                 "reference system",
                 hint="assign one with gdal_edit.py -a_srs, or give a mask with the scene's pixels",
             )
-        moved = Affine.translation(shift, 0.0) @ geotransform_of(source)
+        moved = Affine.translation(shift, 0.0) @ source.transform
         return WarpedVRT(
             source,
             src_transform=moved,
@@ -103,7 +102,7 @@ class GriddedFlags:
     def _has_same_pixels(self, source: Any) -> bool:
         if source.shape != self.grid.shape:
             return False
-        placed = geotransform_of(source).almost_equals(self.grid.transform, 1e-6)
+        placed = source.transform.almost_equals(self.grid.transform, 1e-6)
         if source.crs is None:
             return placed or bool(source.transform.is_identity)
         return placed and self.grid.crs is not None and self.grid.crs.equals(source.crs.to_wkt())
@@ -124,7 +123,7 @@ def lay_over(path: str, grid: Grid) -> GriddedFlags | None:
     """
     with quiet_gdal(path), open_raster(path) as source:
         crs = None if source.crs is None else pyproj.CRS.from_wkt(source.crs.to_wkt())
-        raster = Grid(source.height, source.width, geotransform_of(source), crs)
+        raster = Grid(source.height, source.width, source.transform, crs)
     GriddedFlags(path, grid).read(Window(0, 0, 1, 1))  # a mask that cannot be used is refused here
     shifts = _shifts_onto(raster, grid)
     return GriddedFlags(path, grid, shifts) if shifts else None
