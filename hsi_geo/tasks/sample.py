@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsi_geo.arguments import is_number, require_whole, require_word
-from hsi_geo.arrays import Float64Array, IntArray
+from hsi_geo.arrays import IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import MapError, OptionError
 from hsi_geo.io.labels.geopackages import require_geopackage
 from hsi_geo.io.maps.confidence import Confidence, find_confidence
+from hsi_geo.io.maps.control_points import centres_on_earth, crs_on_earth
 from hsi_geo.io.maps.legend import read_legend
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap, read_map
 from hsi_geo.io.maps.record import mixed_file_warnings, read_record
@@ -173,8 +174,7 @@ def sample(
     with atomic_outputs([final], overwrite=overwrite, inputs=[class_map]) as where:
         places = _draw(opened, plan, drawn, np.random.default_rng(seed))
         fields, classes = _questions(opened)
-        grid = opened.grid if opened.grid.frame is None else opened.grid.frame.upright
-        frame = sample_frame(places, grid.crs, fields)
+        frame = sample_frame(places, crs_on_earth(opened.grid), fields)
         write_sample(frame, form_style(classes, fields), where[final])
     strata = tuple(
         Stratum(*one) for one in zip(plan.names, plan.pixels, drawn, plan.expected, strict=True)
@@ -311,19 +311,8 @@ def _draw(
                 of += [number] * len(at)
     row, col = np.concatenate(rows), np.concatenate(cols)
     order = np.lexsort((col, row))[generator.permutation(len(of))]  # whatever the strips
-    x, y = _centres(opened, row[order], col[order])
+    x, y = centres_on_earth(opened.grid, row[order], col[order])
     return DrawnPlaces(x, y, np.array(of)[order], plan.names, plan.pixels, plan.hectares, drawn)
-
-
-def _centres(opened: ReadMap, rows: IntArray, cols: IntArray) -> tuple[Float64Array, Float64Array]:
-    grid = opened.grid
-    if grid.frame is not None:
-        return grid.frame.centres(cols, rows)
-    t = grid.transform
-    return (
-        t.c + t.a * (cols + 0.5) + t.b * (rows + 0.5),
-        t.f + t.d * (cols + 0.5) + t.e * (rows + 0.5),
-    )
 
 
 def _questions(opened: ReadMap) -> tuple[list[str], list[tuple[str, str]]]:

@@ -235,7 +235,15 @@ class Session:
         features = place_features(spectra, candidates.probabilities)
         with one_blas_thread():
             chosen = choose_places(candidates, features, count, self._compute.seed)
-        return suggested_points(candidates.pick(chosen), preview.grid, preview.classes)
+        rows, cols = candidates.rows[chosen], candidates.cols[chosen]
+        t = preview.grid.transform
+        return suggested_points(
+            np.asarray(t.c + t.a * (cols + 0.5), np.float64),
+            np.asarray(t.f + t.e * (rows + 0.5), np.float64),
+            preview.class_ids[rows, cols],
+            preview.confidence[rows, cols],
+            preview.classes,
+        )
 
     def spectrum(self, x: float, y: float) -> PixelSpectrum:
         """Read the spectrum of the pixel at a place.

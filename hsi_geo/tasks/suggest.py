@@ -13,7 +13,7 @@ import rasterio
 import xarray as xr
 
 from hsi_geo.arguments import require_whole
-from hsi_geo.arrays import Float32Array
+from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.io import model_file
@@ -21,6 +21,7 @@ from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.geopackages import require_geopackage
 from hsi_geo.io.labels.suggested_points import SuggestedPoint, write_suggested_points
+from hsi_geo.io.maps.control_points import centres_on_earth, crs_on_earth
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.scenes.properties import (
@@ -166,22 +167,33 @@ def suggest(
             adapted,
             out=folder / "map.tif",
             rescale=rescale,
-            options=MapOptions(aoi=aoi, probabilities=True, max_memory=max_memory),
+            options=MapOptions(aoi=aoi, confidence=True, probabilities=True, max_memory=max_memory),
             compute=compute,
             reporter=reporter,
         )
-        assert mapped.paths.probabilities is not None  # asked for above
+        assert mapped.paths.probabilities is not None and mapped.paths.confidence is not None
         readable = rescaled(readable, mapped.record["parameters"]["rescale"] or 1.0)
+        grid = opened.hsi.grid
         candidates = _candidates(mapped.paths.probabilities)
+        x, y = centres_on_earth(grid, candidates.rows, candidates.cols)
+        is_placed = np.isfinite(x) & np.isfinite(y)  # of a sensor's pixels some may not be
+        candidates, x, y = candidates.pick(is_placed), x[is_placed], y[is_placed]
         if not len(candidates.rows):
             raise _nothing_to_suggest(mapped.record, aoi)
         with one_blas_thread():
             chosen = choose_places(
                 candidates, _spectra(readable, adapted, candidates), count, compute.seed
             )
-        points = suggested_points(candidates.pick(chosen), opened.hsi.grid, adapted.classes)
+        shown = candidates.pick(chosen)
+        points = suggested_points(
+            x[chosen],
+            y[chosen],
+            _values_at(mapped.paths.classes, shown),
+            _values_at(mapped.paths.confidence, shown),
+            adapted.classes,
+        )
         for final in finals:
-            write_suggested_points(points, opened.hsi.grid.crs, where[final])
+            write_suggested_points(points, crs_on_earth(grid), where[final])
     if confident := sum(point.confidence >= HIGH_CONFIDENCE for point in points):
         reporter.log(
             f"at {confident} of {len(points)} places the model is sure (confidence {HIGH_CONFIDENCE} % or "
@@ -231,6 +243,16 @@ def _candidates(path: Path) -> Candidates:
                 )
             )
     return Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _values_at(path: Path, places: Candidates) -> IntArray:
+    """(N,) values of the first band of a map at some places."""
+    with rasterio.open(path) as file:
+        found = [
+            int(file.read(1, window=rasterio.windows.Window(col, row, 1, 1))[0, 0])
+            for row, col in zip(places.rows.tolist(), places.cols.tolist(), strict=True)
+        ]
+    return np.array(found, np.int64)
 
 
 def _spectra(scene: xr.DataArray, model: AdaptedModel, candidates: Candidates) -> Float32Array:

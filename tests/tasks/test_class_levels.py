@@ -15,7 +15,17 @@ import torch
 from batch_cases import COLS, ROWS, cut, ids_in
 from builders import model_for, run
 
-from hsi_geo import MapOptions, assess, batch, classify, predict, read_shots, sample
+from hsi_geo import (
+    MapOptions,
+    Session,
+    assess,
+    batch,
+    classify,
+    predict,
+    read_shots,
+    sample,
+    suggest,
+)
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_values import read_class_values
 from hsi_geo.io.labels.parents import parent_indices, parent_table, with_parents
@@ -72,6 +82,39 @@ def test_both_levels_agree_and_the_upper_one_is_the_sum(
     # Somewhere the most probable class is not of the most probable parent.
     assert (steps.argmax(axis=0) + 1 != ids)[valid].any()
     assert is_complete(paths)
+
+
+def test_suggested_places_have_the_class_of_the_map(
+    scene: Planted, levelled: Path, tmp_path: Path
+) -> None:
+    options = MapOptions(confidence=True)
+    paths = predict(scene.path, levelled, out=tmp_path / "map.tif", options=options).paths
+    found = suggest(scene.path, levelled, count=300).points
+    assert len(found) > 100
+    cols, rows = ~scene.transform @ (np.array([p.x for p in found]), np.array([p.y for p in found]))
+    spot = np.floor(rows).astype(int), np.floor(cols).astype(int)
+    assert [p.guess for p in found] == [f"class {i}" for i in raster(paths.classes)[0][spot]]
+    assert [p.confidence for p in found] == raster(paths.confidence)[0][spot].tolist()
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_preview_chooses_classes_as_the_map(scene: Planted, tmp_path: Path) -> None:
+    frame = gpd.read_file(scene.shots(tmp_path / "shots.gpkg", per_class=9))
+    frame["class"] = np.random.default_rng(3).permutation(frame["class"])  # nothing is sure
+    frame["up"] = frame["class"].map({"meadow": "open", "water": "open", "asphalt": "sealed"})
+    with Session(scene.path) as session:
+        preview = session.update(read_shots(frame, class_field="up/class"))
+        places = session.suggest(40)
+    levels = Hierarchy.of(preview.classes)
+    assert levels is not None
+    _, chosen, shown = levels.choose(preview.probabilities)
+    valid = preview.class_ids > 0
+    assert (preview.class_ids == chosen + 1)[valid].all()
+    assert (preview.confidence == np.rint(100 * shown))[valid].all()
+    assert (preview.probabilities.argmax(axis=0) != chosen)[valid].any()
+    for place in places:
+        col, row = ~scene.transform @ (place.x, place.y)
+        assert preview.classes[preview.class_ids[int(row), int(col)] - 1].name == place.guess
 
 
 def test_files_name_both_levels(scene: Planted, levelled: Path, tmp_path: Path) -> None:

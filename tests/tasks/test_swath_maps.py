@@ -17,7 +17,17 @@ from builders import cube_of, nm_tags, write_tif
 from builders import run as run_command
 from swath_cases import Swath, expected_pixels, make_swath, write_tanager
 
-from hsi_geo import assess, classify, compare, open_scene, polygons, read_shots, sample
+from hsi_geo import (
+    adapt,
+    assess,
+    classify,
+    compare,
+    open_scene,
+    polygons,
+    read_shots,
+    sample,
+    suggest,
+)
 from hsi_geo.arrays import AnyArray, IntArray
 from hsi_geo.errors import MapError, OptionError
 from hsi_geo.io.labels.aoi import read_area
@@ -254,6 +264,29 @@ def test_a_sample_of_a_map_of_the_sensor_lies_on_the_earth(tmp_path: Path) -> No
     places.assign(**{"class": places["stratum"]}).to_file(tmp_path / "seen.gpkg")
     found = assess(path, tmp_path / "seen.gpkg", design="stratified")
     assert (found.pixels, found.oa.value) == (60, 1.0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_suggested_places_of_a_swath_lie_on_the_earth(
+    scene: Path, shots: Path, swath: Swath, tmp_path: Path
+) -> None:
+    part = slice(7, 43), slice(2, 32)
+    opened = open_scene(scene, grid="swath")[:, *part]
+    model = adapt(opened, shots)
+    found = suggest(opened, model, count=6, out=tmp_path / "next.gpkg")
+    places = gpd.read_file(tmp_path / "next.gpkg")
+    assert places.crs == open_scene(scene).hsi.grid.crs
+    assert [(p.x, p.y) for p in found.points] == list(
+        zip(places.geometry.x, places.geometry.y, strict=True)
+    )
+    x, y = (values[part] for values in swath.project(places.crs))
+    for place in places.geometry:
+        assert (
+            np.hypot(x - place.x, y - place.y).min() < 0.5
+        )  # at the centre of a pixel, which is 30 m wide
+    # As shots of the scene they are at the same pixels.
+    labelled = places.assign(**{"class": ["a", "b"] * 3})
+    assert len(burn(read_shots(labelled), grid_of(opened))) == 6
 
 
 def test_a_comparison_of_maps_of_the_sensor_keeps_their_place(tmp_path: Path) -> None:

@@ -27,9 +27,10 @@ class SuggestedPoint:
 
     Attributes:
         rank: 1 for the place that helps most, then 2, 3 ...
-        x: Coordinate of a pixel's centre in the scene's CRS.
-        y: Coordinate of a pixel's centre in the scene's CRS.
-        guess: Name of the class that the model gives the pixel.
+        x: Coordinate of a pixel's centre in the scene's CRS; in that of an upright grid over the scene, if it is read in the
+            rows and columns of the sensor.
+        y: The same.
+        guess: Name of the class that the map gives the pixel.
         confidence: Probability of that class in per cent, 0 to 100.
     """
 
@@ -45,7 +46,7 @@ def write_suggested_points(points: Sequence[SuggestedPoint], crs: CRS | None, pa
 
     Args:
         points: One or more, in any order.
-        crs: Coordinate reference system of the scene, None if it has none.
+        crs: Coordinate reference system of the points, None if the scene has none.
         path: GeoPackage to write.
 
     Raises:

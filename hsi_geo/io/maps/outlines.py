@@ -11,6 +11,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from hsi_geo.arrays import Float64Array
+from hsi_geo.io.maps.control_points import centres_on_earth, crs_on_earth
 from hsi_geo.tiling import Bounds, Grid
 
 #: Vertices along each side of an outline, since straight edges are curved in another CRS; more of them are used where
@@ -36,7 +37,7 @@ def footprint_of(grid: Grid) -> shapely.Polygon | shapely.MultiPolygon | None:
     Args:
         grid: Its pixels.
     """
-    crs = grid.crs if grid.frame is None else grid.frame.upright.crs
+    crs = crs_on_earth(grid)
     if crs is None:
         return None
     try:
@@ -92,8 +93,7 @@ def _ring(grid: Grid, crs: CRS, to_degrees: Transformer, vertices: int) -> Float
         last = (grid.width - 1, grid.height - 1)
         corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)], float) * last
         cols, rows = np.rint(_along(corners, vertices)).astype(np.int64)
-        left, top = round(grid.transform.c), round(grid.transform.f)
-        x, y = grid.frame.centres(cols + left, rows + top)
+        x, y = centres_on_earth(grid, rows, cols)
         known = np.isfinite(x) & np.isfinite(y)
         x, y = x[known], y[known]
     if not _is_plain(crs):

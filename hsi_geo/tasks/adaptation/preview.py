@@ -17,6 +17,7 @@ import torch
 from hsi_geo import stages
 from hsi_geo.arrays import AnyArray, Float32Array, Float64Array
 from hsi_geo.io.labels.shots import ClassTable, Shots
+from hsi_geo.io.maps.hierarchy import Hierarchy
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.models.s2former import S2Former
 from hsi_geo.progress import Reporter, WarningRecorder
@@ -172,9 +173,12 @@ def preview_map(
     )
     place = np.argsort(order.classes)  # position of each class of the table in the canonical order
     probabilities, familiarity = _on_grid(teacher, regions, place)
-    ids = np.where(probabilities.any(axis=0), probabilities.argmax(axis=0) + 1, 0)
+    chosen, shown = probabilities.argmax(axis=0), probabilities.max(axis=0)
+    if (levels := Hierarchy.of(shots.classes)) is not None:  # as in the map
+        _, chosen, shown = levels.choose(probabilities)
+    ids = np.where(probabilities.any(axis=0), chosen + 1, 0)
     probabilities *= familiarity  # as in a map: what is unlike all shots belongs to no class
-    confidence = np.rint(100 * probabilities.max(axis=0))
+    confidence = np.rint(100 * shown * familiarity)
     return Preview(
         grid,
         step_px,

@@ -12,7 +12,6 @@ import numpy as np
 from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
-from hsi_geo.tiling import Grid
 
 #: Side in pixels of the patch around a suggested place: a single pixel is hard to find outdoors.
 PATCH_PX = 3
@@ -172,21 +171,26 @@ def choose_places(
 
 
 def suggested_points(
-    chosen: Candidates, grid: Grid, classes: ClassTable
+    x: Float64Array, y: Float64Array, class_ids: AnyArray, percent: AnyArray, classes: ClassTable
 ) -> tuple[SuggestedPoint, ...]:
-    """The places with their coordinates and predictions.
+    """The places with what the map shows there.
 
     Args:
-        chosen: Chosen candidates, the most helpful first.
-        grid: Grid of their rows and columns.
-        classes: Class table of the probabilities.
+        x: (N,) coordinates of the places, the most helpful first.
+        y: (N,) the same.
+        class_ids: (N,) class of each in the map. Of two levels of classes it is not always the most probable one.
+        percent: (N,) confidence of each in per cent.
+        classes: Class table of the map.
+
+    Examples:
+        >>> from hsi_geo.io.labels.shots import LandClass
+        >>> table = (LandClass(1, "rye", "#111111"), LandClass(2, "oats", "#222222"))
+        >>> suggested_points(np.array([5.0]), np.array([7.0]), np.array([2]), np.array([61]), table)
+        (SuggestedPoint(rank=1, x=5.0, y=7.0, guess='oats', confidence=61),)
     """
-    t = grid.transform
-    points = []
-    for rank, (row, col, given) in enumerate(
-        zip(chosen.rows, chosen.cols, chosen.probabilities, strict=True), start=1
-    ):
-        x, y = t @ (float(col) + 0.5, float(row) + 0.5)
-        guess = classes[int(given.argmax())]
-        points.append(SuggestedPoint(rank, x, y, guess.name, round(100 * float(given.max()))))
-    return tuple(points)
+    return tuple(
+        SuggestedPoint(rank, float(east), float(north), classes[int(class_id) - 1].name, int(share))
+        for rank, (east, north, class_id, share) in enumerate(
+            zip(x, y, class_ids, percent, strict=True), start=1
+        )
+    )
