@@ -20,6 +20,9 @@ FAR_PX = 1e6
 #: Most pixels of the part of a scene in which geometries are rasterised together, so that memory is bounded.
 TOGETHER_PX = 1 << 22
 
+#: Geometries whose parts are rasterised one by one. The parts of a multipolygon are rasterised together.
+_OF_PARTS = ("MultiPoint", "MultiLineString", "GeometryCollection")
+
 #: Rows and columns of the pixels under a geometry, and whether it is too small to cover a centre.
 PixelsUnder = tuple[IntArray, IntArray, bool]
 
@@ -120,7 +123,8 @@ def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> P
     """Find the pixels under a geometry.
 
     Args:
-        geometry: Point, line or polygon of one part, in the CRS of the grid.
+        geometry: Point, line or polygon in the CRS of the grid. A shot of one part may have several after it was
+            cut to the surroundings of the scene.
         grid: Pixels of the scene.
         all_touched: Take every pixel that a polygon touches, not only those whose centre is inside.
 
@@ -136,6 +140,8 @@ def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> P
         >>> rows.tolist(), cols.tolist(), small
         ([2, 2], [0, 1], False)
     """
+    if geometry.geom_type in _OF_PARTS:
+        return _under_parts(shapely.get_parts(geometry), grid, all_touched)
     if geometry.geom_type == "Point":
         return *grid.pixels_at(np.array([geometry.x]), np.array([geometry.y])), False
     extent = np.abs(np.array(geometry.bounds) - np.tile(grid.bounds[:2], 2))
@@ -158,6 +164,17 @@ def pixels_under(geometry: shapely.Geometry, grid: Grid, all_touched: bool) -> P
     if len(rows):
         return rows + window.row, cols + window.col, False
     return _pixels_inside(np.array([geometry]), grid)[0]
+
+
+def _under_parts(parts: AnyArray, grid: Grid, all_touched: bool) -> PixelsUnder:
+    """Pixels under several geometries that are one shot; those too small for a centre count if all are."""
+    found = [pixels_under(part, grid, all_touched) for part in parts]
+    large = [(rows, cols) for rows, cols, small in found if not small]
+    is_small = not any(len(rows) for rows, _ in large)
+    kept = [(rows, cols) for rows, cols, _ in found] if is_small else large
+    spots = [np.stack(pixels, axis=1) for pixels in kept]
+    rows, cols = np.unique(np.concatenate([np.empty((0, 2), np.int64), *spots]), axis=0).T
+    return rows, cols, is_small and len(rows) > 0
 
 
 def _pixel_windows(bounds: Float64Array, grid: Grid) -> list[Window]:

@@ -213,9 +213,7 @@ def make_shots(
             hint=f"draw {purpose.wanted}",
         )
     given = given[usable].infer_objects()  # numbers are such again without their gaps
-    # One row for each part: the parts of a multipolygon are separate features.
-    parts = shapes[usable].explode()
-    parts = parts[~shapely.is_empty(parts.to_numpy())]  # a collection may hold empty ones
+    parts = _single_parts(shapes[usable])
     values = _class_values(given)[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
     require_number_of_classes(distinct, source, purpose)
@@ -290,6 +288,17 @@ def _usable(shapes: gpd.GeoSeries, labels: pd.Series[Any]) -> tuple[BoolArray, t
         "without a class": int((~labelled).sum()),
     }
     return present & labelled, tuple(f"{n} {what}" for what, n in counts.items() if n)
+
+
+def _single_parts(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
+    """One row for each part, with the index of its geometry: the parts of a multipolygon are separate features.
+
+    A collection may hold empty geometries, multilines and collections.
+    """
+    while (shapely.get_type_id(shapes.to_numpy()) >= shapely.GeometryType.MULTIPOINT).any():
+        shapes = shapes.explode()
+        shapes = shapes[~shapely.is_empty(shapes.to_numpy())]
+    return shapes
 
 
 def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:

@@ -360,3 +360,26 @@ def test_thin_keeps_small_classes_and_samples_large_ones() -> None:
     assert set(claimed(kept(1))) <= set(claimed(pixels))
     assert claimed(kept(1)) == claimed(kept(1))
     assert claimed(kept(1)) != claimed(kept(2))
+
+
+SPOTS = MultiPoint(at((2.0, 3.0), (9.5, 14.5)))  # one on the corner of its pixel
+LINES = shapely.MultiLineString([at((0.3, 1.2), (5.9, 6.7)), at((7.1, 9.4), (11.6, 10.2))])
+
+
+@pytest.mark.parametrize(
+    "shape", [SPOTS, LINES, shapely.GeometryCollection([SPOTS, LINES, patch(8, 1, 11, 4)])],
+    ids=["points", "lines", "collection"],
+)  # fmt: skip
+def test_parts_of_a_geometry_are_burnt_as_if_they_were_alone(shape: shapely.Geometry) -> None:
+    """As deep as they lie in collections, and where a shot of one part was cut into several."""
+    parts = [leaf for part in shapely.get_parts(shape) for leaf in shapely.get_parts(part)]
+    alone = claimed(
+        burn(shots_of([*((part, "a") for part in parts), (centre(0, 16), "b")]), GRID), 1
+    )
+    for nested in (shape, shapely.GeometryCollection([shapely.GeometryCollection([shape])])):
+        shots = shots_of([(nested, "a"), (centre(0, 16), "b")])
+        assert claimed(burn(shots, GRID), 1) == alone
+        assert len(shots.frame) == len(parts) + 1
+        assert shots.frame["feature_id"].tolist() == [0] * len(parts) + [1]
+        rows, cols, small = pixels_under(nested, GRID, all_touched=False)
+        assert (list(zip(rows.tolist(), cols.tolist(), strict=True)), small) == (alone, False)
