@@ -15,12 +15,13 @@ from hsi_geo.arguments import require_word
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_names import similar_name_warnings
+from hsi_geo.io.labels.map_records import read_legend_record, read_record
 from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.maps.drawn_strata import DrawnStrata, read_drawn_strata, unequal_probabilities
 from hsi_geo.io.maps.reader import ReadMap, read_map
-from hsi_geo.io.maps.record import mixed_file_warnings, read_legend_record, read_record
+from hsi_geo.io.maps.record import mixed_file_warnings
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.reports.html import require_html
 from hsi_geo.progress import Reporter, WarningRecorder, default_reporter

@@ -17,11 +17,12 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import MapError, OptionError
 from hsi_geo.io.labels.geopackages import require_geopackage
+from hsi_geo.io.labels.map_records import read_record
 from hsi_geo.io.maps.confidence import Confidence, find_confidence
 from hsi_geo.io.maps.control_points import centres_on_earth, crs_on_earth
 from hsi_geo.io.maps.legend import read_legend
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap, read_map
-from hsi_geo.io.maps.record import mixed_file_warnings, read_record
+from hsi_geo.io.maps.record import mixed_file_warnings
 from hsi_geo.io.maps.sample_points import DrawnPlaces, form_style, sample_frame, write_sample
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter, default_reporter

@@ -16,12 +16,13 @@ from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels import purposes
+from hsi_geo.io.labels.map_records import read_record
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
 from hsi_geo.io.labels.zones import Zone, read_zones
 from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.reader import ReadMap, read_map
-from hsi_geo.io.maps.record import mixed_file_warnings, read_record
+from hsi_geo.io.maps.record import mixed_file_warnings
 from hsi_geo.io.maps.zone_areas import (
     ZoneArea,
     are_in_zone,

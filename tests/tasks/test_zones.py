@@ -18,9 +18,9 @@ from zone_cases import BOXES, PX_HA, box, drawn, write_zones
 
 from hsi_geo import MapOptions, assess, batch, classify, open_scene, predict, zones
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.labels.map_records import read_legend_record
 from hsi_geo.io.labels.parents import with_parents
 from hsi_geo.io.maps.reader import read_map
-from hsi_geo.io.maps.record import read_legend_record
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.predict import refuse_zones_elsewhere

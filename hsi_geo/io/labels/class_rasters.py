@@ -28,6 +28,7 @@ from hsi_geo.io.labels.scene_surroundings import bounds_text, part_around
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import only_band
+from hsi_geo.text import quoted
 from hsi_geo.tiling import Grid
 
 #: Most pixels of a raster that is read as a whole, however small the scene: its classes elsewhere are then known, too.
@@ -59,7 +60,13 @@ class ClassPatches:
 
 
 def read_patches(
-    name: str, opened_as: str, labels: str, wanted: str, raster: str, near: Sequence[Grid]
+    name: str,
+    opened_as: str,
+    labels: str,
+    wanted: str,
+    raster: str,
+    near: Sequence[Grid],
+    rejected: Mapping[int, str],
 ) -> ClassPatches:
     """Read each patch of one class id as a polygon. Whether 0 is a class: see `ClassValues`.
 
@@ -70,6 +77,7 @@ def read_patches(
         wanted: What to give, for hints.
         raster: What messages call the raster that the labels are used on ("scene", "map").
         near: Grids around which a raster of more than `WHOLE_PX` pixels is read; none for all of it.
+        rejected: Names of the rejected classes by value, if it is a map with such. Its pixels of these are left out.
 
     Raises:
         ShotsNotFoundError: If there is no such file.
@@ -100,6 +108,10 @@ def read_patches(
         labelled &= ids != metadata.nodata
     if not metadata.zero_is_class:
         labelled &= ids != 0
+    # A raster of the same name that another program wrote has other names.
+    unused = [v for v, label in rejected.items() if metadata.names.get(v, label) == label]
+    left_out = labelled & np.isin(ids, unused)
+    labelled &= ~left_out
     values = np.unique(ids[labelled])
     whole = values.size == 0 or (values == np.round(values)).all()
     if not whole or values.size > MAX_CLASSES or (values.size and abs(values).max() > 2**31 - 1):
@@ -119,6 +131,11 @@ def read_patches(
         )
     )
     notes = [*band.notes, f"class ids taken from a raster, {int(labelled.sum())} pixels"]
+    if left_out.any():
+        notes.append(
+            f"{int(left_out.sum())} pixels that the map rejected are left out "
+            f"({quoted([rejected[v] for v in unused if (ids[left_out] == v).any()])})"
+        )
     if (ids[labelled] == 0).any():
         notes.append(f"0 is one of its classes: {metadata.zero_reason}")
     return ClassPatches(

@@ -10,10 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import geopandas as gpd
+import numpy as np
+
+from hsi_geo.arrays import BoolArray
 from hsi_geo.io.labels.shots import ClassTable, LandClass
 
 #: Names of the rejected classes.
 UNLIKE, UNCERTAIN = "unlike any shot", "too uncertain"
+
+#: Addition to such a name if a class of the shots has it.
+_TAKEN = " (rejected)"
+
+#: Fields by which a layer of a map's polygons is known.
+_FIELDS_OF_POLYGONS = frozenset(("class", "name", "hectares", "rejected", "pixels"))
 
 #: Key of a map's record for the rejected classes that it can have: a list of {id, name, color, pixels, share}.
 REJECTED = "rejected_classes"
@@ -54,7 +64,24 @@ def rejected_classes(classes: ClassTable, *, unlike: bool, uncertain: bool) -> C
 
 def _free_name(name: str, taken: set[str]) -> str:
     """The name, with an addition if a class of the shots has it."""
-    return name if name not in taken else f"{name} (rejected)"
+    return name if name not in taken else f"{name}{_TAKEN}"
+
+
+def are_rejected(frame: gpd.GeoDataFrame) -> BoolArray:
+    """Which features are polygons of rejected pixels, in a layer that `hsi-geo polygons` wrote.
+
+    Args:
+        frame: Features of any program.
+
+    Returns:
+        (N,) True for these.
+    """
+    if not set(frame.columns) >= _FIELDS_OF_POLYGONS:
+        return np.zeros(len(frame), bool)
+    names = frame["name"].isin(
+        [f"{name}{end}" for name in (UNLIKE, UNCERTAIN) for end in ("", _TAKEN)]
+    )
+    return np.asarray(names & (frame["rejected"] == 100), bool)
 
 
 def read_rejected(record: Mapping[str, Any], key: str = REJECTED) -> ClassTable:

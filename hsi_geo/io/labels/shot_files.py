@@ -16,7 +16,13 @@ import shapely
 from pandas.api.types import infer_dtype
 
 from hsi_geo.arrays import IntArray
-from hsi_geo.errors import ClassFieldError, EmptyShotsError, ShotsError, ShotsNotFoundError
+from hsi_geo.errors import (
+    ClassFieldError,
+    EmptyShotsError,
+    MapError,
+    ShotsError,
+    ShotsNotFoundError,
+)
 from hsi_geo.io.files.references import require_file
 from hsi_geo.io.labels.class_colors import parse_color
 from hsi_geo.io.labels.class_fields import (
@@ -33,8 +39,10 @@ from hsi_geo.io.labels.containers import (
     is_file_database,
     is_named_as_raster,
 )
+from hsi_geo.io.labels.map_records import rejected_beside
 from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.qgis_styles import Style, find_style
+from hsi_geo.io.labels.rejected_classes import are_rejected
 from hsi_geo.io.labels.reprojection import have_valid_coordinates
 from hsi_geo.io.labels.sample_fields import answer_fields, drawn_fields, guess_cautions
 from hsi_geo.io.labels.single_values import require_single_values
@@ -265,6 +273,10 @@ def _usable(
     present = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     valid = present & have_valid_coordinates(shapes)
     labelled = has_class(frame[class_field])
+    rejected = are_rejected(frame)
+    if rejected.any():
+        skipped.append(f"{int(rejected.sum())} that a map rejected")
+        labelled, present = labelled | rejected, present | rejected  # counted once
     if count := int((~present).sum()) - len(unreadable):
         skipped.append(f"{count} without geometry")
     if unreadable:
@@ -275,7 +287,7 @@ def _usable(
         skipped.append(f"{int((present & ~valid).sum())} with coordinates that are no numbers")
     if not labelled.all():
         skipped.append(f"{int((~labelled).sum())} without a class in '{class_field}'")
-    frame = frame[valid & labelled]
+    frame = frame[valid & labelled & ~rejected]
     if frame.empty and unreadable:
         raise ShotsError(
             f"{purpose.labels} '{name}' have coordinates that could not be read, {such}",
@@ -312,7 +324,13 @@ def _of_field(entries: Mapping[str, str], style: Style, class_field: str) -> Map
 
 def _read_raster(name: str, opened_as: str, purpose: Purpose, near: Sequence[Grid]) -> LabelledFile:
     """Labels of a raster, each patch of one class id as a polygon."""
-    found = read_patches(name, opened_as, purpose.labels, purpose.wanted, purpose.raster, near)
+    try:
+        rejected = {one.id: one.name for one in rejected_beside(opened_as)}
+    except MapError:  # another large file of that name
+        rejected = {}
+    found = read_patches(
+        name, opened_as, purpose.labels, purpose.wanted, purpose.raster, near, rejected
+    )
     ids = np.arange(1, len(found.values) + 1)
     return LabelledFile(
         found.geometry, found.values, ids, found.colors, found.names, (), found.notes

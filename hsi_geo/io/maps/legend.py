@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hsi_geo.io.labels.class_colors import complete_colors, parse_color
+from hsi_geo.io.labels.map_records import read_record
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.reader import ReadMap, read_colors
-from hsi_geo.io.maps.record import read_record
 
 
 def read_legend(opened: ReadMap, values: Iterable[int]) -> dict[int, LandClass]:

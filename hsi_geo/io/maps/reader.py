@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,10 @@ from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
-from hsi_geo.io.labels.rejected_classes import REJECTED_PARENTS, read_rejected
+from hsi_geo.io.labels.map_records import rejected_beside
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.control_points import frame_of_points
-from hsi_geo.io.maps.record import read_legend_record, read_record
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import Mask, only_band
@@ -241,7 +239,7 @@ def read_map(path: str | os.PathLike[str], *, rejected: ClassTable | None = None
             hint=_OTHER_FILES,
         )
     if rejected is None:
-        rejected = _rejected_beside(Path(name))
+        rejected = rejected_beside(name)
     opened = ReadMap(name, grid, metadata, *classes, rejected=rejected)
     if np.dtype(dtypes[classes[0] - 1]).kind == "f":
         _require_whole(opened)
@@ -296,18 +294,6 @@ def grid_of_raster(file: rasterio.DatasetReader, name: str) -> Grid:
     """
     crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())
     return Grid(file.height, file.width, file.transform, crs, frame_of_points(file, name))
-
-
-def _rejected_beside(path: Path) -> ClassTable:
-    """Rejected classes that the record of a map lists; the upper level has the record of its map."""
-    if path.with_suffix(".json").is_file():
-        return read_rejected(read_record(path))
-    if path.suffix.lower() == ".vrt":
-        return read_rejected(read_legend_record(path))
-    of_map = path.with_stem(path.stem.removesuffix("_parents"))
-    if of_map != path and of_map.with_suffix(".json").is_file():
-        return read_rejected(read_record(of_map), REJECTED_PARENTS)
-    return ()
 
 
 def read_thumbnail(path: str | os.PathLike[str], side_px: int) -> AnyArray:

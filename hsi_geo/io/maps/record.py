@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hsi_geo.errors import MapError
-from hsi_geo.io.files.references import require_text
+from hsi_geo.io.labels.map_records import read_json
 from hsi_geo.io.labels.rejected_classes import REJECTED, REJECTED_PARENTS, read_rejected
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.class_styles import aux_xml
@@ -70,64 +69,6 @@ def write_record(paths: MapPaths, record: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the record beside a map.
-
-    Args:
-        path: Path of the map.
-
-    Returns:
-        The record; empty where there is none, or the file is none.
-
-    Raises:
-        MapError: If the file is no regular file, or too large for a record.
-    """
-    record = Path(path).with_suffix(".json")
-    require_text(record, "record", MapError)
-    return _read(record)
-
-
-def read_legend_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the record that tells which classes a map has: the one beside it, or that of a mosaic's first map.
-
-    All maps of a mosaic of a batch have the same classes.
-
-    Args:
-        path: Path of the map.
-
-    Returns:
-        The record; empty where there is none.
-
-    Raises:
-        MapError: If the file is no regular file, or too large for a record.
-    """
-    own = read_record(path)
-    if own or Path(path).suffix.lower() != ".vrt":
-        return own
-    try:
-        root = ET.fromstring(Path(path).read_bytes())
-    except (ET.ParseError, OSError, RecursionError):
-        return {}
-    named = [one.text or "" for one in root.iter("Category")]
-    for source in root.iter("SourceFilename"):
-        name = source.text or ""
-        if source.get("relativeToVRT") != "1" or Path(name).name != name:
-            continue  # the maps of a batch lie beside its mosaic
-        found = read_record(Path(path).with_name(name))
-        classes = found.get("classes")
-        if isinstance(classes, list) and _are_named(classes, named):
-            return found
-    return {}
-
-
-def _are_named(classes: Sequence[Any], named: Sequence[str]) -> bool:
-    """Whether the classes of a record have these names, by their ids."""
-    try:
-        return bool(classes) and all(named[int(c["id"])] == c["name"] for c in classes)
-    except (KeyError, TypeError, ValueError, IndexError):
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
     """A file of a map as its record describes it.
@@ -171,7 +112,7 @@ def read_recorded_files(class_map: str | os.PathLike[str]) -> list[RecordedFile]
         The files; none if there is no record, or it is that of another program.
     """
     path = Path(class_map)
-    return _files_in(path, _read(path.with_suffix(".json")))
+    return _files_in(path, read_json(path.with_suffix(".json")))
 
 
 def _files_in(class_map: Path, record: Mapping[str, Any]) -> list[RecordedFile]:
@@ -227,7 +168,7 @@ def find_damage(paths: MapPaths) -> str:
     Returns:
         What is wrong with the file, as part of a sentence; empty if all files are complete.
     """
-    record = _read(paths.record)
+    record = read_json(paths.record)
     recorded = {one.name: one for one in _files_in(paths.classes, record)}
     for name, path in paths.as_dict().items():
         if path == paths.record:
@@ -255,7 +196,7 @@ def mixed_file_warnings(class_map: str | os.PathLike[str], names: Sequence[str])
         "belongs to another map"
         for path in find_mismatched_files(class_map)
     ]
-    content = _read(record)
+    content = read_json(record)
     if FILES in content:
         listed = [one.get("name") for one in content.get("classes", ()) if isinstance(one, dict)]
         listed += [c.name for c in read_rejected(content)]
@@ -347,16 +288,6 @@ def find_stale_files(paths: MapPaths) -> list[Path]:
         for one in read_recorded_files(paths.classes)
         if one.path not in paths.all and one.is_unchanged
     ]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if not path.is_file():  # raises for a name that is too long
-            return {}
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _sha256(path: Path) -> str:

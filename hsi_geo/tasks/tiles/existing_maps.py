@@ -10,7 +10,8 @@ from pathlib import Path
 from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.remote_files import without_query
-from hsi_geo.io.maps.record import find_damage, owner_of, read_record
+from hsi_geo.io.labels.map_records import read_record
+from hsi_geo.io.maps.record import find_damage, owner_of
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.tasks.runtime import file_hash
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from hsi_geo.errors import MapError
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.remote_files import as_link
-from hsi_geo.io.maps.record import read_record
+from hsi_geo.io.labels.map_records import read_record
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.readers.stac_collections import split_member
 from hsi_geo.io.scenes.tile_files import tile_key

@@ -14,8 +14,8 @@ from builders import run, write_tif
 from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.errors import MapError, MapNotFoundError
+from hsi_geo.io.labels.map_records import read_record
 from hsi_geo.io.maps.reader import read_colors, read_map, read_thumbnail
-from hsi_geo.io.maps.record import read_record
 
 CLASSES = (np.arange(35, dtype=np.uint8) % 4).reshape(5, 7)
 COUNTS = dict(enumerate(np.bincount(CLASSES.ravel())[1:].tolist(), start=1))
