@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.shot_pixels import ShotPixels, burn, to_grid
+from hsi_geo.io.labels.shot_pixels import ShotPixels, burn, find_pixels, to_grid
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.tiling import Grid
 
@@ -25,17 +24,23 @@ def burn_each(shots: Shots, grids: Sequence[Grid]) -> list[ShotPixels]:
     none = np.empty(0, np.int64)
     if _are_library_only(shots):
         return [ShotPixels(none, none, none, none) for _ in grids]
-    burnt: list[ShotPixels] = []
-    failures: list[ShotsError] = []
-    for grid in grids:
-        try:
-            burnt.append(burn(shots, grid))
-        except ShotsError as error:
-            failures.append(error)
-            burnt.append(ShotPixels(none, none, none, none, outside=len(shots.frame)))
-    if len(failures) == len(grids):
-        raise failures[0]
+    burnt = [find_pixels(shots, grid) for grid in grids]
+    if not any(map(len, burnt)):
+        # Of scenes without a shot, that with shots of two classes on its pixels tells more.
+        first = next((i for i, pixels in enumerate(burnt) if pixels.conflicts), 0)
+        burn(shots, grids[first])  # raises the error that says why
     return burnt
+
+
+def count_outside(burnt: Sequence[ShotPixels], shots: Shots) -> int:
+    """Number of shots that lie in no scene.
+
+    Args:
+        burnt: Pixels of each scene, from `burn_each`.
+        shots: The shots.
+    """
+    inside = np.concatenate([pixels.inside for pixels in burnt])
+    return len(shots.frame) - len(np.unique(inside))
 
 
 def require_overlap(shots: Shots, grids: Sequence[Grid]) -> None:

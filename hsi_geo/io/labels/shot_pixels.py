@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import geopandas as gpd
 import numpy as np
@@ -35,6 +35,7 @@ class ShotPixels:
         features: (N,) row of `Shots.frame` that each pixel belongs to.
         outside: Number of shots that have no pixel in the scene.
         conflicts: Number of pixels that were dropped because shots of two classes cover them.
+        inside: (M,) rows of `Shots.frame` of the shots that have a pixel in the scene, also if another shot got it.
     """
 
     rows: IntArray
@@ -43,6 +44,7 @@ class ShotPixels:
     features: IntArray
     outside: int = 0
     conflicts: int = 0
+    inside: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -60,6 +62,7 @@ class ShotPixels:
             self.features[chosen],
             self.outside,
             self.conflicts,
+            self.inside,
         )
 
     def counts(self, classes: ClassTable) -> dict[str, int]:
@@ -137,8 +140,41 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
         >>> pixels.rows.tolist(), pixels.cols.tolist(), pixels.class_ids.tolist()
         ([0, 0, 1, 1, 2], [0, 1, 0, 1, 3], [2, 2, 2, 2, 1])
     """
-    frame = to_grid(shots, grid).frame
+    pixels = find_pixels(shots, grid)
+    if len(pixels):
+        return pixels
     labels, raster = shots.purpose.labels, shots.purpose.raster
+    if pixels.conflicts:
+        raise ShotsError(
+            f"{labels} '{shots.source}' leave no pixel in the {raster}: two classes claim each of "
+            f"the {pixels.conflicts} under them",
+            hint=f"draw {labels} of different classes apart",
+        )
+    frame = to_grid(shots, grid).frame
+    raise ShotsError(
+        f"none of the {len(frame)} {labels} in '{shots.source}' lies in the {raster}: they cover "
+        f"{bounds_text(frame.total_bounds)}, the {raster} {bounds_text(grid.bounds)}",
+        hint=_why_outside(shots, grid),
+    )
+
+
+def find_pixels(shots: Shots, grid: Grid) -> ShotPixels:
+    """Find the pixels under each shot as `burn` does; there may be none.
+
+    Args:
+        shots: Shots in any CRS.
+        grid: Pixels of the scene.
+
+    Returns:
+        The pixels inside the scene.
+
+    Raises:
+        ShotsError: As `to_grid`.
+    """
+    none = np.empty(0, np.int64)
+    if shots.frame.empty:  # spectra of a library alone have no place, and no CRS
+        return ShotPixels(none, none, none, none)
+    frame = to_grid(shots, grid).frame
     found: list[IntArray] = []
     outside = 0
     touched = [part.all_touched for part in shots.parts or (shots,) for _ in range(len(part.frame))]
@@ -154,11 +190,7 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
         tags = np.full((3, len(flat)), [[int(small)], [class_id], [feature]], np.int64)
         found.append(np.vstack([flat, tags]))
     if not found:
-        raise ShotsError(
-            f"none of the {len(frame)} {labels} in '{shots.source}' lies in the {raster}: they cover "
-            f"{bounds_text(frame.total_bounds)}, the {raster} {bounds_text(grid.bounds)}",
-            hint=_why_outside(shots, grid),
-        )
+        return ShotPixels(none, none, none, none, outside)
     # Of several shots of one class on a pixel one gets it. Their places decide which, so that the
     # order of the file does not matter.
     shapes = frame.geometry.to_numpy()
@@ -167,14 +199,8 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
     for rank, claims in enumerate(found):
         claims[3] = rank
     flat, class_ids, ranked, conflicts = resolve_conflicts(np.hstack(found))
-    if not len(flat):
-        raise ShotsError(
-            f"{labels} '{shots.source}' leave no pixel in the {raster}: two classes claim each of "
-            f"the {conflicts} under them",
-            hint=f"draw {labels} of different classes apart",
-        )
     rows, cols = np.divmod(flat, grid.width)
-    return ShotPixels(rows, cols, class_ids, ranks[ranked], outside, conflicts)
+    return ShotPixels(rows, cols, class_ids, ranks[ranked], outside, conflicts, np.sort(ranks))
 
 
 def thin(pixels: ShotPixels, generator: np.random.Generator) -> ShotPixels:

@@ -12,6 +12,7 @@ import xarray as xr
 from hsi_geo import timings
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.errors import ShotsError
+from hsi_geo.io.labels.several_scenes import count_outside
 from hsi_geo.io.labels.shot_pixels import ShotPixels, thin
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.scenes.alignment import aligned_grids
@@ -224,16 +225,8 @@ def count_usable(
     return counts
 
 
-def _count_outside(burnt: list[ShotPixels], shots: Shots) -> int:
-    """Number of shots that lie in no scene; with several scenes most shots lie outside of each."""
-    found = np.unique(np.concatenate([pixels.features for pixels in burnt]))
-    # Includes shots lost to conflicts, which one scene counts.
-    missing = len(shots.frame) - len(found)
-    return min(missing, *(pixels.outside for pixels in burnt))
-
-
 def _report_dropped(burnt: list[ShotPixels], shots: Shots, nodata: int, reporter: Reporter) -> None:
-    outside = _count_outside(burnt, shots)
+    outside = count_outside(burnt, shots)
     conflicts = sum(pixels.conflicts for pixels in burnt)
     if shots.skipped:
         reporter.warning(f"shots left out: {', '.join(shots.skipped)}")

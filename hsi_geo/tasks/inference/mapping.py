@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ import xarray as xr
 
 from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array
-from hsi_geo.errors import HsiGeoError, OptionError
+from hsi_geo.errors import HsiGeoError, OptionError, SceneError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
@@ -123,6 +124,8 @@ def write_map(
         _log_missing(scene, record["mask"], reporter)
         for warning in map_warnings(scene, scaled, halo, writer.counts, rejection):
             reporter.warning(warning)
+        if not writer.counts[1:].any():
+            _report_empty(scene, paths, options, reporter)
         single_scene = len(model.record["hashes"].get("scenes", ())) == 1
         if scaled.is_training_scene and options.aoi is None and single_scene:
             for warning in missing_class_warnings([record]):
@@ -145,6 +148,22 @@ def _require_place(scene: xr.DataArray, paths: MapPaths, reporter: Reporter) -> 
         )
     if grid.crs is None and grid.frame is None:
         reporter.warning(f"scene '{name}' has no coordinate reference system: neither has its map")
+
+
+def _report_empty(
+    scene: xr.DataArray, paths: MapPaths, options: MapOptions, reporter: Reporter
+) -> None:
+    """Warn of a map without a class, or refuse it if polygons are made of it.
+
+    A scene without data, such as a tile at the edge of a mosaic, has a map without a class, and that is no surprise.
+    """
+    name, area = name_of(scene), options.aoi
+    inside = "" if area is None else f" in area '{os.fspath(area)}', which counts by pixel centres"
+    sentence = f"no pixel of scene '{name}' was mapped: it has no data{inside}"
+    if paths.polygons is not None:
+        raise SceneError(sentence, hint="map land with data, or write no polygons")
+    if area is not None:
+        reporter.warning(sentence)
 
 
 @dataclass(frozen=True, slots=True)

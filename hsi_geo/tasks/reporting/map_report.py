@@ -18,9 +18,8 @@ from hsi_geo import stages, timings
 from hsi_geo.arrays import IntArray
 from hsi_geo.display.figure_text import has_glyphs
 from hsi_geo.display.images import FALSE_COLOUR_NM, paint
-from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.rejected_classes import REJECTED, legend_entries, read_rejected
-from hsi_geo.io.labels.shot_pixels import ShotPixels, burn
+from hsi_geo.io.labels.shot_pixels import find_pixels
 from hsi_geo.io.labels.shots import ClassTable, Shots
 from hsi_geo.io.maps.areas import class_areas, pixel_area_ha
 from hsi_geo.io.maps.reader import read_thumbnail
@@ -34,7 +33,7 @@ from hsi_geo.progress import Reporter
 from hsi_geo.tasks.reporting.spectra import class_spectra
 from hsi_geo.tasks.validation.accuracy import PARENTS_ACCURACY, Accuracy
 from hsi_geo.text import number_text
-from hsi_geo.tiling import Grid, Window
+from hsi_geo.tiling import Window
 
 #: Two classes are confused if this share of their held-out pixels was classified as the other.
 CONFUSED_SHARE = 0.2
@@ -270,7 +269,7 @@ def _spectra_section(mapped: MapReportContext) -> Section:
         )  # rejected pixels have no shots to compare with
 
     with rasterio.open(mapped.paths.classes) as file:
-        shots = _pixels(mapped.shots, grid)
+        shots = find_pixels(mapped.shots, grid)
         found = class_spectra(view, shots, ids_in, len(mapped.classes))
     picture = spectra_uri(bands_of(view).centres_nm, found.of_shots, found.of_map, mapped.classes)
     caption = (
@@ -281,15 +280,6 @@ def _spectra_section(mapped: MapReportContext) -> Section:
     caption += "".join(f"; {one}" for one in undrawn)  # a browser has fonts for every letter
     text = "Where the two differ, the map shows other spectra than the shots in the class."
     return Section("Spectra", (text,), (Picture(picture, caption),))
-
-
-def _pixels(shots: Shots, grid: Grid) -> ShotPixels:
-    """Pixels under shots; one of several scenes may have none."""
-    try:
-        return burn(shots, grid)
-    except ShotsError:
-        none = np.empty(0, np.int64)
-        return ShotPixels(none, none, none, none, outside=len(shots.frame))
 
 
 def _area_section(mapped: MapReportContext) -> Section:

@@ -10,6 +10,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 import shapely
 import xarray as xr
@@ -310,6 +311,46 @@ def test_shots_outside_and_conflicts_are_reported(
         "1 of 12 shots lie outside the scene",
         "1 pixels dropped because two classes claim them",
     ]
+
+
+@pytest.mark.parametrize(
+    ("spots", "expected"),
+    [
+        pytest.param([], [], id="all inside"),
+        pytest.param([(9, 3, 1), (9, 3, 1), (9, 40, 2), (9, 40, 2)], [], id="twice in one pixel"),
+        pytest.param(
+            [(-3, 4, 1), (8, 60, 2)], ["2 of 14 shots lie outside the scene"], id="outside"
+        ),
+        pytest.param(
+            [(9, 3, 1), (9, 3, 2), (-3, 4, 1)],
+            [
+                "1 of 15 shots lie outside the scene",
+                "1 pixels dropped because two classes claim them",
+            ],
+            id="conflict",
+        ),
+    ],
+)
+@pytest.mark.parametrize("only_east", [False, True])
+def test_shots_of_several_scenes_are_counted_once(
+    planted: Planted, shots: Path, halves: list[Path], recorder: Recorder,
+    spots: list[tuple[int, int, int]], expected: list[str], only_east: bool,
+) -> None:  # fmt: skip
+    """Also where a scene has only shots that are dropped."""
+    frame = gpd.read_file(shots)
+    if only_east:
+        places = [planted.transform @ (22.5 + 2 * at, 5.5 + at) for at in range(len(frame))]
+        frame = frame.set_geometry(gpd.points_from_xy(*zip(*places, strict=True), crs=planted.crs))
+    more = gpd.GeoDataFrame(
+        {"class": [planted.names[k - 1] for *_, k in spots]},
+        geometry=[
+            shapely.Point(planted.transform @ (col + 0.5, row + 0.5)) for row, col, _ in spots
+        ],
+        crs=planted.crs,
+    )
+    together = read_shots(pd.concat([frame, more], ignore_index=True))
+    cut(halves, together, 4000, recorder)
+    assert recorder.warnings == expected
 
 
 def test_single_class_with_data_raises(planted: Planted, shots: Path) -> None:
