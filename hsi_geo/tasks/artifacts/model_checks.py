@@ -32,7 +32,7 @@ MAX_CLASSES, MAX_BANDS, MAX_SHOTS, MAX_NAME = 65_535, 20_000, 1_000_000, 1000
 #: Greatest wavelength and width of a band, in nm.
 MAX_NM = 1e5
 
-#: Greatest absolute value of any number in an array.
+#: Greatest absolute value of any number in an array; products of two numbers of a scene may have its square.
 MAX_MAGNITUDE = 1e30
 
 #: Greatest ratio of a window's size to its stride: a pixel lies in as many windows as the square of it.
@@ -82,7 +82,12 @@ def require(condition: bool, problem: str) -> None:
 
 
 def require_array(
-    arrays: Arrays, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]
+    arrays: Arrays,
+    name: str,
+    dtype: type[np.generic],
+    shape: tuple[int | None, ...],
+    *,
+    largest: float = MAX_MAGNITUDE,
 ) -> AnyArray:
     """Look up an array and check it.
 
@@ -91,6 +96,7 @@ def require_array(
         name: Name of the array.
         dtype: Type of its elements.
         shape: Its shape; None allows any size along an axis.
+        largest: Greatest absolute value.
 
     Raises:
         InvalidContents: If it is missing, has another type or shape, or has numbers that are not finite or too
@@ -112,7 +118,7 @@ def require_array(
     )
     require(bool(np.isfinite(found).all()), f"{name} holds numbers that are not finite")
     require(
-        found.size == 0 or float(np.abs(found).max()) <= MAX_MAGNITUDE,
+        found.size == 0 or float(np.abs(found).max()) <= largest,
         f"{name} holds numbers that are too large",
     )
     return found
@@ -196,7 +202,9 @@ def parse_spectral(arrays: Arrays, config: S2FormerConfig) -> SpectralStats:
     whitening = Whitening(
         require_array(arrays, "whitening.centre", np.float64, (bands,)),
         require_array(arrays, "whitening.matrix", np.float64, (bands, bands)),
-        require_array(arrays, "whitening.covariance", np.float64, (bands, bands)),
+        require_array(
+            arrays, "whitening.covariance", np.float64, (bands, bands), largest=MAX_MAGNITUDE**2
+        ),
     )
     _require_statistics(whitening)
     try:
