@@ -19,7 +19,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff
 _BLANKS = re.compile(r"(?<!\d)[\s_-]+|[\s_-]+(?!\d)")
 
 #: A class that is a number.
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[-\u2212]?\d+(\.\d+)?")
 
 
 def clean_name(text: object) -> str:

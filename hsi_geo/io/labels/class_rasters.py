@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
-from hsi_geo.io.labels.qgis_styles import NO_STYLE, find_style
+from hsi_geo.io.labels.qgis_styles import find_style
 from hsi_geo.io.labels.scene_surroundings import bounds_text, part_around
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -36,6 +37,8 @@ WHOLE_PX = 1 << 22
 
 #: A field or raster of more different values than this does not hold classes.
 MAX_CLASSES = 1000
+
+_INTEGER = re.compile(r"-?\d+")
 
 _ONE_BAND = "give one band of class ids, 0 where there is none"
 
@@ -101,7 +104,7 @@ def read_patches(
         ) from error
     style = find_style(name, None)
     metadata = band.metadata.with_names(
-        {int(v): label for v, label in style.labels.items() if v.isdecimal()}
+        {int(v): label for v, label in style.labels.items() if _INTEGER.fullmatch(v)}
     )
     ids, labelled = band.ids, band.labelled
     if metadata.nodata is not None:
@@ -141,7 +144,7 @@ def read_patches(
     return ClassPatches(
         gpd.GeoSeries([shapely.geometry.shape(shape) for shape, _ in patches], crs=band.crs),
         pd.Series([int(value) for _, value in patches]),
-        style.colors if style is not NO_STYLE else band.colors,
+        style.colors or band.colors,  # a style for continuous values has none
         {str(value): label for value, label in metadata.names.items()},
         tuple(notes),
     )

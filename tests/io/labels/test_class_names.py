@@ -197,6 +197,8 @@ def test_styles_match_classes_in_either_unicode_form(tmp_path: Path, value: str,
         (["soil 1", "soil 2", "soil 11", "soil 1 1", "-1", "1"], []),
         (["soil-1-1", "soil 1 1"], 1),
         (["water", "waters"], []),
+        (["-1", "1", "-22", "22", "\u22123", "3"], []),
+        (["-crop", "crop"], 1),
         (["", "a"], []),
     ],
 )

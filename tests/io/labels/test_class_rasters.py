@@ -1,0 +1,45 @@
+"""Rasters of class ids: names and colours from a style beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from builders import NORTH_UP
+
+from hsi_geo.io.labels.shot_reading import read_shots
+from hsi_geo.io.labels.shots import LandClass
+from hsi_geo.io.maps.class_styles import qgis_style
+
+
+@pytest.mark.parametrize("codes", [(1, 2, 7), (-2, -1, 1), (-32768, 3, 32767)], ids=str)
+def test_a_style_names_any_whole_number(tmp_path: Path, codes: tuple[int, ...]) -> None:
+    path = tmp_path / "labels.tif"
+    ids = np.repeat([codes], 4, axis=0).astype(np.int16)
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=4, width=3, dtype="int16", nodata=0,
+        crs="EPSG:32633", transform=NORTH_UP,
+    ) as file:  # fmt: skip
+        file.write(ids, 1)
+    named = [LandClass(code, f"crop {i}", f"#0{i}0{i}0{i}") for i, code in enumerate(codes)]
+    path.with_suffix(".qml").write_text(qgis_style(tuple(named)), encoding="utf-8")
+    shots = read_shots(path)
+    assert [(c.value, c.name, c.color) for c in shots.classes] == [
+        (c.id, c.name, c.color) for c in named
+    ]
+
+
+def test_a_style_of_continuous_values_leaves_the_colour_table(tmp_path: Path) -> None:
+    path = tmp_path / "labels.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=2, width=3, dtype="uint8", nodata=0,
+        crs="EPSG:32633", transform=NORTH_UP,
+    ) as file:  # fmt: skip
+        file.write(np.array([[1, 1, 5], [5, 1, 0]], np.uint8), 1)
+        file.write_colormap(1, {1: (10, 20, 30, 255), 5: (200, 100, 0, 255)})
+    path.with_suffix(".qml").write_text(
+        "<qgis><pipe><rasterrenderer type='singlebandgray'/></pipe></qgis>", encoding="utf-8"
+    )
+    assert [c.color for c in read_shots(path).classes] == ["#0a141e", "#c86400"]
