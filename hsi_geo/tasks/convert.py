@@ -15,6 +15,7 @@ import xarray as xr
 from hsi_geo import stages
 from hsi_geo.errors import OptionError, OutputError, SceneError
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.maps.geotiff_crs import lost_crs_warning
 from hsi_geo.io.maps.writer import writing
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.io.readers import Links, Placement, SceneFile, read_scene
@@ -129,6 +130,8 @@ def convert(
         is_copy = final.suffix.lower() != _VIRTUAL
         if is_copy:
             _announce(opened, len(chosen), final, reporter)
+            if warning := lost_crs_warning(opened.hsi.grid.crs, "copy"):
+                reporter.warning(f"scene '{name_of(opened)}' {warning}")
             with writing(final, "raster"):
                 write_copy(readable, temporary[final], chosen, _rows_of(reporter))
         else:

@@ -17,6 +17,7 @@ from hsi_geo import stages, timings
 from hsi_geo.arrays import BoolArray, Float32Array
 from hsi_geo.errors import HsiGeoError, OptionError, SceneError
 from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.maps.geotiff_crs import lost_crs_warning
 from hsi_geo.io.maps.record import write_record
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.io.scenes.mask_option import mask_sentence, masked_counts
@@ -148,6 +149,8 @@ def _require_place(scene: xr.DataArray, paths: MapPaths, reporter: Reporter) -> 
         )
     if grid.crs is None and grid.frame is None:
         reporter.warning(f"scene '{name}' has no coordinate reference system: neither has its map")
+    if warning := lost_crs_warning(grid.crs, "map"):
+        reporter.warning(f"scene '{name}' {warning}")
 
 
 def _report_empty(
