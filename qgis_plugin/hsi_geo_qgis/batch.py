@@ -25,7 +25,7 @@ from .layers import Parameters
 from .map_files import load_table
 from .protocol import ADDING_AREAS, CHECKING_TILES, MAPPING
 from .runner import warn
-from .styling import load_with_style
+from .styling import load_styled, load_with_style
 
 #: Share of the time that each stage takes, about.
 STAGES = {CHECKING_TILES: 0.05, MAPPING: 0.9, ADDING_AREAS: 0.05}
@@ -154,6 +154,7 @@ again with the same folders: finished maps stay, and only the other tiles are ma
                     name = os.path.splitext(os.path.basename(path))[0]
                     details = QgsProcessingContext.LayerDetails(name, context.project(), "")
                     context.addLayerToLoadOnCompletion(path, details)
+                    load_styled(path, context)
         counts = {name: tiles[state] for name, _, state in NUMBERS}
         return {"OUTPUT": folder, "MOSAICS": mosaics, **counts}
 

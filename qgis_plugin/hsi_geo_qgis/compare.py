@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -150,65 +151,50 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
         """Run hsi-geo."""
-        old, new = (raster_path(self, parameters, name, context) for name in ("OLD", "NEW"))
+        wanted = self._wanted_files(parameters, context)
+        maps = [raster_path(self, parameters, name, context) for name in ("OLD", "NEW")]
         known = [
-            names
-            for path in dict.fromkeys((old, new))
-            for names in warn_of_mismatches(path, feedback)
+            names for path in dict.fromkeys(maps) for names in warn_of_mismatches(path, feedback)
         ]
-        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-        if not output:
-            raise QgsProcessingException("no path is given for the map of change")
-        wanted = {
-            name: self.parameterAsOutputLayer(parameters, name, context)
-            for name in ("CONFIDENCE", "POLYGONS")
-            if is_output_wanted(parameters, name)
-        }
-        if "POLYGONS" in wanted:
-            self.geopackage(parameters, context, "POLYGONS")
         command = arguments(
             "compare",
-            old,
-            new,
+            *maps,
             resample=self.parameterAsBoolean(parameters, "RESAMPLE", context),
             with_rejected=self.parameterAsBoolean(parameters, "WITH_REJECTED", context),
             smooth=self.parameterAsInt(parameters, "SMOOTH", context),
             polygons="POLYGONS" in wanted,
-            report=bool(parameters.get("REPORT")),
+            report="REPORT" in wanted,
             **self._reference_options(parameters, context, feedback),
-            out=output,
-            overwrite=os.path.exists(output),  # QGIS has asked the user before
+            out=wanted["OUTPUT"],
+            overwrite=os.path.exists(wanted["OUTPUT"]),  # QGIS has asked the user before
         )
         run = self.run_command(command, feedback, {COMPARING_MAPS: 1.0}, known=known)
         run.show_output(after=1)
-        written = run.result["outputs"]
-        results: Results = {
-            "OUTPUT": written["map"],
-            "CHANGED": 100.0 * run.result["comparison"]["changed_share"],
-        }
-        if parameters.get("REPORT"):
-            wanted["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
-        move_files(
-            {
-                written[name.lower()]: path
-                for name, path in wanted.items()
-                if name.lower() in written
-            }
-        )
-        if "CONFIDENCE" in wanted and "confidence" not in written:
-            warn(
-                "the confidence of changes is not written: a map has no confidence beside it; make that map again with "
-                "its confidence",
-                feedback,
-            )
-            shown = context.layersToLoadOnCompletion()
-            shown.pop(wanted["CONFIDENCE"], None)  # QGIS would miss it
-            context.setLayersToLoadOnCompletion(shown)
-        results.update({name: path for name, path in wanted.items() if name.lower() in written})
+        results = _moved(wanted, run.result["outputs"])
+        if "CONFIDENCE" in wanted and "CONFIDENCE" not in results:
+            _tell_missing_confidence(wanted["CONFIDENCE"], context, feedback)
         if "REPORT" in results:
             name_in_report(results["REPORT"], self.names, results["OUTPUT"])
-        load_styled(results["OUTPUT"], context)
-        return results
+        for name in ("OUTPUT", "CONFIDENCE", "POLYGONS"):
+            load_styled(results.get(name), context)
+        return {**results, "CHANGED": 100.0 * run.result["comparison"]["changed_share"]}
+
+    def _wanted_files(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> dict[str, str]:
+        """Path of each output that is wanted, by its name."""
+        wanted = {
+            name: str(self.parameterAsOutputLayer(parameters, name, context))
+            for name in ("OUTPUT", "CONFIDENCE")
+            if is_output_wanted(parameters, name)
+        }
+        if not wanted.get("OUTPUT"):
+            raise QgsProcessingException("no path is given for the map of change")
+        if is_output_wanted(parameters, "POLYGONS"):
+            wanted["POLYGONS"] = self.geopackage(parameters, context, "POLYGONS")
+        if parameters.get("REPORT"):
+            wanted["REPORT"] = str(self.parameterAsFileOutput(parameters, "REPORT", context))
+        return wanted
 
     def _reference_options(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -231,3 +217,25 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
             "new_field": fields[1],
             "design": None if design == "none" else design,
         }
+
+
+def _moved(wanted: Mapping[str, str], written: Mapping[str, str]) -> Results:
+    """Move the files beside the map to where the user wants them; the path of each output that was written."""
+    beside = {
+        name: path for name, path in wanted.items() if name != "OUTPUT" and name.lower() in written
+    }
+    move_files({written[name.lower()]: path for name, path in beside.items()})
+    return {"OUTPUT": written["map"], **beside}
+
+
+def _tell_missing_confidence(
+    path: str, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+) -> None:
+    warn(
+        "the confidence of changes is not written: a map has no confidence beside it; make that map again with "
+        "its confidence",
+        feedback,
+    )
+    shown = context.layersToLoadOnCompletion()
+    shown.pop(path, None)  # QGIS would miss it
+    context.setLayersToLoadOnCompletion(shown)

@@ -18,6 +18,7 @@ from qgis.core import (
 
 from .record import mismatch_warning, mismatched_files, record_path, relink_item, rewrite_file
 from .runner import warn
+from .styling import load_styled
 
 
 def warn_of_mismatches(
@@ -158,3 +159,4 @@ def load_table(path: str, context: QgsProcessingContext) -> None:
     name = os.path.splitext(os.path.basename(path))[0]
     details = QgsProcessingContext.LayerDetails(name, context.project(), "")
     context.addLayerToLoadOnCompletion(path, details)
+    load_styled(path, context)

@@ -19,6 +19,7 @@ from .command import arguments
 from .layers import Parameters, raster_path
 from .map_files import warn_of_mismatches
 from .protocol import POLYGONS
+from .styling import load_styled
 
 
 class MapToPolygons(HsiGeoAlgorithm):
@@ -73,4 +74,5 @@ polygons of low confidence by <i>"confidence" &lt; 50</i>, and look at them firs
         )
         run = self.run_command(command, feedback, {POLYGONS: 1.0}, known=known)
         run.show_output(after=1)
+        load_styled(output, context)
         return {"OUTPUT": output, "POLYGONS": run.result["count"]}

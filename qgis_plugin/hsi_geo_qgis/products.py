@@ -181,7 +181,7 @@ def without_options(source: str) -> str:
 def _is_raster(source: str, raster: str) -> bool:
     if not raster:
         return False
-    if _key(source) == _key(raster):
+    if is_same_file(source, raster):
         return True
     is_moved = not os.path.exists(raster)
     return is_moved and os.path.basename(source) == os.path.basename(raster)
@@ -204,7 +204,7 @@ def _has_style_of(source: str, product: str) -> bool:
     # A style that was pasted, and saved beside another raster then, names a raster that is still there.
     is_own = (
         not os.path.exists(raster)
-        or _key(source) == _key(raster)
+        or is_same_file(source, raster)
         or os.path.basename(source) == os.path.basename(raster)
     )
     return is_own and str(kept.value(PRODUCT_PROPERTY) or "") == product
@@ -214,6 +214,16 @@ def _absolute(value: Value) -> Value:
     """The value of an option; the path of a file without the folder that QGIS runs in."""
     is_file = isinstance(value, str) and os.path.exists(value)
     return os.path.abspath(str(value)) if is_file else value
+
+
+def is_same_file(one: str, other: str) -> bool:
+    """Whether two paths are those of one file.
+
+    Args:
+        one: A path.
+        other: A path.
+    """
+    return _key(one) == _key(other)
 
 
 def _key(path: str) -> str:

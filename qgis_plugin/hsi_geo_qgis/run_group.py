@@ -19,6 +19,8 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QTimer
 
+from .styling import show_as_written
+
 try:  # QGIS 3.34 renamed the class
     from qgis.core import QgsBox3D as Box3D
 except ImportError:
@@ -169,10 +171,9 @@ class ArrangeLayer(QgsProcessingLayerPostProcessorInterface):
             context: As given to the algorithm.
             feedback: As given to the algorithm.
         """
-        layer.loadDefaultStyle()
+        show_as_written(layer)
         layer.setName(self.summary.layer_name(self.title, self.output))
         layer.setMetadata(self.summary.metadata(layer, self.title))
-        layer.triggerRepaint()
         project = context.project()
         if project is not None:
             _when_in_tree(project, layer.id(), lambda: self._arrange(project, layer.id()))
@@ -191,10 +192,22 @@ class ArrangeLayer(QgsProcessingLayerPostProcessorInterface):
             < ORDER.index(self.output)
         ]
         group.insertChildNode(len(before), moved)
-        node.parent().removeChildNode(node)  # the layer stays, since the tree has its copy
+        leave_group(node)  # the layer stays, since the tree has its copy
         for one in (group, moved):
             one.setExpanded(False)  # a view of the tree hears of changes only
             one.setExpanded(one is group or self.output == "OUTPUT")
+
+
+def leave_group(node: QgsLayerTreeLayer) -> None:
+    """Take a layer out of the tree, and the group of a run with it whose maps were all replaced by another run.
+
+    Args:
+        node: Node of the layer.
+    """
+    group = node.parent()
+    group.removeChildNode(node)
+    if group.customProperty(RUN_PROPERTY) and not group.children():
+        group.parent().removeChildNode(group)
 
 
 def run_group(root: QgsLayerTreeGroup, summary: RunSummary) -> QgsLayerTreeGroup:

@@ -20,6 +20,7 @@ from .command import arguments
 from .layers import Parameters, raster_path
 from .map_files import warn_of_mismatches
 from .parameter_basics import one_of
+from .styling import load_styled
 
 #: Least number of places of a class that hsi-geo takes by itself.
 LEAST = 20
@@ -116,4 +117,5 @@ run <i>Assess map</i> with this layer and the same sampling design.</p>"""
         )
         run = self.run_command(command, feedback, {}, known=known)
         run.show_output(after=1)
+        load_styled(output, context)
         return {"OUTPUT": output, "PLACES": run.result["count"]}

@@ -31,8 +31,26 @@ CONFIDENCE_PROPERTY = "hsi_geo/confidence"
 RAMP = ((0, "#440154"), (25, "#3b528b"), (50, "#21918c"), (75, "#5ec962"), (100, "#fde725"))
 
 
+def show_as_written(layer: QgsMapLayer, style: str = "") -> None:
+    """Read the file of a result anew, with its style; call on the main thread.
+
+    For a file that was replaced QGIS takes the layer that the project has of it, and that shows what it has read before.
+    QGIS loads no style of results itself: neither one beside the file (.qml) nor that in a GeoPackage.
+
+    Args:
+        layer: The layer.
+        style: Path of a style (.qml) of another file; empty for that of its own.
+    """
+    layer.reload()
+    if style:
+        layer.loadNamedStyle(style)
+    else:
+        layer.loadDefaultStyle()
+    layer.triggerRepaint()
+
+
 class StyleBeside(QgsProcessingLayerPostProcessorInterface):
-    """Loads the style (.qml) beside the file of a layer."""
+    """Shows a result as its file is now, with the style that comes with the file."""
 
     def postProcessLayer(
         self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -44,8 +62,7 @@ class StyleBeside(QgsProcessingLayerPostProcessorInterface):
             context: As given to the algorithm.
             feedback: As given to the algorithm.
         """
-        layer.loadDefaultStyle()
-        layer.triggerRepaint()
+        show_as_written(layer)
 
 
 class StyleOfMap(QgsProcessingLayerPostProcessorInterface):
@@ -69,8 +86,7 @@ class StyleOfMap(QgsProcessingLayerPostProcessorInterface):
             context: As given to the algorithm.
             feedback: As given to the algorithm.
         """
-        layer.loadNamedStyle(self.style)
-        layer.triggerRepaint()
+        show_as_written(layer, self.style)
 
 
 _processors: list[QgsProcessingLayerPostProcessorInterface] = []

@@ -18,6 +18,7 @@ from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters
 from .protocol import MAPPING
+from .styling import load_styled
 
 
 class SuggestPlaces(HsiGeoAlgorithm):
@@ -81,4 +82,5 @@ labels, and adapt or classify again.</p>"""
         )
         run = self.run_command(command, feedback, {MAPPING: 1.0})
         run.show_output(after=1)
+        load_styled(output, context)
         return {"OUTPUT": output, "PLACES": run.result["count"]}

@@ -26,6 +26,7 @@ from .layers import SAMPLE_FIELDS, Parameters, raster_path, vector_layer
 from .map_files import warn_of_mismatches
 from .parameter_basics import one_of
 from .protocol import ADDING_AREAS
+from .styling import load_styled
 
 
 class AreasPerZone(HsiGeoAlgorithm):
@@ -111,6 +112,7 @@ areas are corrected for the errors of the map.</p>"""
         )
         run = self.run_command(command, feedback, {ADDING_AREAS: 1.0}, known=known)
         run.show_output(after=1)
+        load_styled(output, context)
         counted = {one["zone"] for one in run.result["areas"]}
         return {"OUTPUT": output, "ZONES_COUNTED": len(counted)}
 

@@ -63,6 +63,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+from replaced_cases import replaced_rasters, replaced_results
 from running import Job, algorithm, cancelled_when, classify, new_context, run
 from set_up_cases import menu, set_up, set_up_dialog
 from shot_cases import (
@@ -351,6 +352,8 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_suggestions,
         live_two_scenes,
         live_updates,
+        replaced_rasters,
+        replaced_results,
     )
 }
 

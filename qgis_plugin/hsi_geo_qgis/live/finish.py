@@ -24,8 +24,9 @@ from qgis.PyQt.QtWidgets import (
 
 from ..about import ICON, VERSION
 from ..layers import file_stem
-from ..run_group import RUN_PROPERTY, RunSummary, run_group
-from ..styling import remove_stale_style, write_confidence_style
+from ..products import is_same_file
+from ..run_group import RUN_PROPERTY, RunSummary, leave_group, run_group
+from ..styling import remove_stale_style, show_as_written, write_confidence_style
 
 #: Setting of the folder in which the dialog begins.
 _LAST_FOLDER = "hsi_geo/live_folder"
@@ -183,10 +184,11 @@ def add_results(
         accuracy=result.get("accuracy") or {},
         adapted_accuracy={},
     )
-    project, outputs = QgsProject.instance(), result.get("outputs") or {}
+    outputs = result.get("outputs") or {}
     if outputs.get("map"):
         remove_stale_style(outputs["map"])
-    group = run_group(project.layerTreeRoot(), summary)
+    root = QgsProject.instance().layerTreeRoot()
+    group = run_group(root, summary)
     for output, key, title in (
         ("OUTPUT", "map", "Class map"),
         ("CONFIDENCE", "confidence", "Confidence"),
@@ -196,13 +198,27 @@ def add_results(
             continue
         if output == "CONFIDENCE":
             write_confidence_style(path)
-        layer = QgsRasterLayer(path, summary.layer_name(title, output), "gdal")
+        layer = _layer_of(path)
         if not layer.isValid():
             continue
-        layer.loadDefaultStyle()
+        show_as_written(layer)
+        layer.setName(summary.layer_name(title, output))
         layer.setMetadata(summary.metadata(layer, title))
-        project.addMapLayer(layer, False)
-        node = group.addLayer(layer)
+        before, node = root.findLayer(layer), group.addLayer(layer)
+        if before is not None:
+            leave_group(before)  # not earlier: QGIS removes layers that are nowhere in the tree
         node.setCustomProperty(RUN_PROPERTY, output)
         node.setItemVisibilityChecked(output == "OUTPUT")
     return summary
+
+
+def _layer_of(path: str) -> QgsRasterLayer:
+    """A layer of a file, in the project: the one that the project has already, if the file was replaced."""
+    project = QgsProject.instance()
+    for layer in project.mapLayers().values():
+        if isinstance(layer, QgsRasterLayer) and is_same_file(str(layer.source()), path):
+            return layer
+    layer = QgsRasterLayer(path, "", "gdal")
+    if layer.isValid():
+        project.addMapLayer(layer, False)
+    return layer

@@ -1,0 +1,106 @@
+"""Cases on files that a run replaces while the project shows them, which `cases.py` runs inside QGIS's own Python."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+from running import Job, algorithm, new_context
+
+
+def replaced_results(job: Job) -> Job:
+    """Run each algorithm several times into one file, and load the result as the toolbox does.
+
+    Returns:
+        What the layers of the project show after each run.
+    """
+    sys.path.append(job["plugins"])
+    from processing.core.ProcessingConfig import ProcessingConfig
+    from processing.gui.Postprocessing import handleAlgorithmResults
+
+    ProcessingConfig.initialize()
+    project, found = QgsProject.instance(), []
+    for row in job["rows"]:
+        context, feedback = new_context(), QgsProcessingFeedback()
+        output = QgsProcessingOutputLayerDefinition(row["output"], project)
+        done = algorithm(row["algorithm"]).create()
+        parameters = {**row["parameters"], "OUTPUT": output}
+        _, ok = done.run(parameters, context, feedback, {}, False)
+        assert ok, feedback.textLog()
+        assert handleAlgorithmResults(done, context, feedback, parameters=parameters)
+        layers = [one for one in project.mapLayers().values() if row["output"] in one.source()]
+        found.append([shown(one) for one in layers])
+    return {"rows": found}
+
+
+def replaced_rasters(job: Job) -> Job:
+    """Replace the file of a layer, and let each step that follows a run look at the layer."""
+    from hsi_geo_qgis.live.finish import add_results
+    from hsi_geo_qgis.run_group import ArrangeLayer, RunSummary
+    from hsi_geo_qgis.styling import StyleBeside, StyleOfMap
+
+    path, other = job["path"], job["other"]
+    when = datetime(2026, 11, 28, 14, 5)
+    summary = RunSummary("Classify", "0", "Szene", (), (), "class", when, {}, {})
+    style = str(Path(path).with_suffix(".qml"))
+
+    def finish(layer: Any) -> None:
+        add_results({"outputs": {"map": path}}, "Szene", {}, "class", when)
+
+    steps = {
+        "a result": lambda layer: StyleBeside().postProcessLayer(layer, new_context(), None),
+        "a mosaic": lambda layer: StyleOfMap(style).postProcessLayer(layer, new_context(), None),
+        "a map": lambda layer: ArrangeLayer(summary, "OUTPUT", "Map").postProcessLayer(
+            layer, new_context(), None
+        ),
+        "hsi-geo live": finish,
+    }
+    found = {}
+    for name, step in steps.items():
+        copy(job["first"], path)
+        layer = QgsRasterLayer(path, "map")
+        QgsProject.instance().addMapLayer(layer)
+        before = shown(layer)
+        copy(other, path)
+        step(layer)
+        QgsApplication.processEvents()  # QGIS removes layers later that are nowhere in the tree
+        found[name] = [before, shown(layer)]
+        found[f"layers of {name}"] = len(QgsProject.instance().mapLayers())
+        QgsProject.instance().clear()
+    return found
+
+
+def copy(source: str, target: str) -> None:
+    """Put a file in the place of another, in one step as hsi-geo does; the style beside it, too."""
+    for end in (".tif", ".qml"):
+        part = Path(target).with_suffix(f"{end}.part")
+        shutil.copyfile(Path(source).with_suffix(end), part)
+        part.replace(Path(target).with_suffix(end))
+
+
+def shown(layer: Any) -> Job:
+    """What a layer shows: features, or the classes of its pixels; its legend and the widgets of its form."""
+    if isinstance(layer, QgsVectorLayer):
+        widgets = [layer.editorWidgetSetup(i).type() for i in range(layer.fields().count())]
+        return {
+            "count": len(list(layer.getFeatures())),
+            "renderer": layer.renderer().type(),
+            "widgets": sorted({one for one in widgets if one}),
+        }
+    block = layer.dataProvider().block(1, layer.extent(), layer.width(), layer.height())
+    values = {block.value(r, c) for r in range(layer.height()) for c in range(layer.width())}
+    return {
+        "values": sorted(values - {0}),
+        "legend": [label for label, _ in layer.legendSymbologyItems()],
+    }
