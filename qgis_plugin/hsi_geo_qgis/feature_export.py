@@ -26,6 +26,9 @@ from .class_field import is_plain
 from .class_names import class_name
 from .layers import Parameters, file_stem, temporary_file
 
+#: Column of the ids of the features, which messages and reports name. The user's field may have GDAL's own name for it.
+_IDS = "hsi_geo_fid"
+
 #: Length of the name of a file that is written, in UTF-8: disks have names of up to 255 bytes, and SQLite adds to them.
 _MOST_BYTES = 120
 
@@ -83,7 +86,7 @@ def export_source(
     more: Sequence[str] = (),
     names: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
-    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`.
+    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`. They keep their ids.
 
     Args:
         source: The features.
@@ -103,14 +106,16 @@ def export_source(
     names = names or {}
     attributes = _attributes(source, field, more)
     fields = QgsFields()
+    ids = _IDS + "_" * (_IDS in [source.fields().at(index).name().lower() for index in attributes])
+    fields.append(_field(ids, "int8"))
     for index in attributes:
         own = source.fields().at(index)
-        fields.append(_text_field(own.name()) if own.name() in names else own)
+        fields.append(_field(own.name(), "string") if own.name() in names else own)
     path = temporary_file(f"{_file_name(source.sourceName())}.gpkg")
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"
     # The user's field may have the name that GDAL gives its own columns.
-    options.layerOptions = ["FID=hsi_geo_fid", "GEOMETRY_NAME=hsi_geo_geometry"]
+    options.layerOptions = [f"FID={ids}", "GEOMETRY_NAME=hsi_geo_geometry"]
     writer = QgsVectorFileWriter.create(
         path, fields, source.wkbType(), source.sourceCrs(), context.transformContext(), options
     )
@@ -119,15 +124,21 @@ def export_source(
     request = QgsFeatureRequest().setSubsetOfAttributes(attributes)
     # hsi-geo repairs invalid polygons, or names them in an error.
     unchecked = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
+    taken: set[int] = set()
     for feature in source.getFeatures(request, unchecked):
         if feedback.isCanceled():
             break
+        own_id = feature.id() if feature.id() not in taken else None  # a database may repeat them
+        taken.add(feature.id())
         copy = QgsFeature(fields)
         copy.setGeometry(feature.geometry())
         copy.setAttributes(
             [
-                _value(feature.attribute(index), names.get(written.name()))
-                for index, written in zip(attributes, fields)
+                own_id,
+                *(
+                    _value(feature.attribute(index), names.get(source.fields().at(index).name()))
+                    for index in attributes
+                ),
             ]
         )
         if not writer.addFeature(copy, QgsFeatureSink.Flag.FastInsert):
@@ -163,9 +174,9 @@ def _attributes(source: QgsProcessingFeatureSource, field: str, more: Sequence[s
     return found
 
 
-def _text_field(name: str) -> QgsField:
-    """A field of text; Qt 5 and 6 name the type in different ways."""
-    field = QgsField(QgsVectorLayer("None?field=text:string", "text", "memory").fields().at(0))
+def _field(name: str, kind: str) -> QgsField:
+    """A field of text ("string") or whole numbers ("int8"); Qt 5 and 6 name the types in different ways."""
+    field = QgsField(QgsVectorLayer(f"None?field=one:{kind}", "one", "memory").fields().at(0))
     field.setName(name)
     field.setLength(0)  # any
     return field

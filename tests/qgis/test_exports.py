@@ -103,3 +103,33 @@ def test_codes_of_places_have_the_names_of_their_categories(
     assert list(found.columns) == ["code", *drawn, "geometry"]
     assert list(found["code"]) == [names[str(code)] for code in points["code"]]
     assert all(set(found[name]) == {value} for name, value in drawn.items())
+
+
+#: Name of the file, the part of it that is used, its class field, and the ids.
+PART = "|subset=n > 4"
+NUMBERED = [
+    ("a.shp", "", "class", range(12)),
+    *(("a.gpkg", PART, field, range(6, 13)) for field in ("class", "fid", "hsi_geo_fid")),
+]
+
+
+@pytest.mark.parametrize(("name", "part", "field", "ids"), NUMBERED)
+def test_features_keep_the_ids_that_qgis_shows(
+    name: str, part: str, field: str, ids: range, case: Case, fake: Fake, job: dict[str, Any],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Messages and reports name labels that look wrong by them."""
+    points = gpd.read_file(job["labels"])[["class", "geometry"]]
+    points["n"] = range(len(points))
+    points = points.rename(columns={"class": field})
+    points.to_file(tmp_path / name, **({} if name.endswith("shp") else {"FID": "row"}))
+    labels = {"LABELS": f"{tmp_path / name}{part}", "CLASS_FIELD": field}
+    (row,) = case(
+        "several_runs", python=fake.python,
+        rows=[{"algorithm": "classify", "parameters": {**job["parameters"], **labels}}],
+    )["rows"]  # fmt: skip
+    assert row["ok"], row
+    found = gpd.read_file(fake.folder / "shots.gpkg", fid_as_index=True)
+    assert list(found.index) == list(ids)
+    assert list(found.columns) == [field, "geometry"]
+    assert list(found[field]) == list(points[field])[-len(ids) :]
