@@ -15,6 +15,7 @@ from typing import Any
 
 from designer_cases import batch_dialog, dialogs, helped, whole_model
 from engine_cases import live_orphan, live_restart
+from follow_cases import live_follows, live_typed_name, live_undone_names, live_wavelengths
 from label_cases import (
     layers_of_project,
     named_values,
@@ -336,6 +337,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_defaults,
         live_drawing,
         live_fixed_layers,
+        live_follows,
         live_layers,
         live_leaving,
         live_mixed_fields,
@@ -351,7 +353,10 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_small_copy,
         live_suggestions,
         live_two_scenes,
+        live_typed_name,
+        live_undone_names,
         live_updates,
+        live_wavelengths,
         replaced_rasters,
         replaced_results,
     )

@@ -107,7 +107,7 @@ def live_restyled(job: Job) -> Job:
     layer.commitChanges()
     style(layer, "observer", {"Ann": "Ann", "Ben": "Ben"})
     dock.shots.fields = {}
-    dock.restore()
+    dock.memory.restore()
     found["restored"] = dock.shots.field(layer)
     layer.startEditing()
     layer.deleteAttribute(0)
@@ -116,7 +116,7 @@ def live_restyled(job: Job) -> Job:
     found["refused"] = dock.shots.add(
         QgsGeometry.fromPointXY(person.place(20, 9)), person.scene.crs()
     )
-    dock.restore()
+    dock.memory.restore()
     found["restored_lost"] = [person.notice(), dock.shots.field(layer)]
     return found
 

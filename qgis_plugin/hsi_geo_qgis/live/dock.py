@@ -15,12 +15,12 @@ from .canvas_link import CanvasLink
 from .class_table import ClassTable
 from .dock_layout import arrange
 from .map_tools import digit
-from .panels import Notice, ScenePanel, ShotsPanel, WorkPanel, set_layer
+from .panels import Notice, ScenePanel, ShotsPanel, WorkPanel
 from .preview_layer import PreviewLayer
 from .preview_panel import PreviewPanel
-from .project_state import LiveState, read_state, write_state
+from .project_memory import ProjectMemory
 from .requests import RequestMaker
-from .scene_chooser import CHOOSE, SceneChooser
+from .scene_chooser import SceneChooser
 from .session import LiveSession
 from .shot_chooser import ShotChooser
 from .shot_layers import ShotLayers
@@ -43,13 +43,14 @@ class LiveDock(QgsDockWidget):
         self.setObjectName("HsiGeoLive")
         self.setWindowIcon(QIcon(ICON))
         self.iface, self.canvas = iface, iface.mapCanvas()
-        self.is_active = self.restoring = False
+        self.is_active = False
         self.scene_path = self.scene_name = self.product = ""
         self.view: SceneView | None = None
         self.shots = ShotLayers(self)
         self.preview = PreviewLayer(self)
         self.requests, self.steps = RequestMaker(self), NextSteps(self)
         self.chooser, self.shot_chooser = SceneChooser(self), ShotChooser(self)
+        self.memory = ProjectMemory(self)
         self.session = LiveSession(self.requests.collect, self)
         self.link = CanvasLink(self)
         self._build()
@@ -139,7 +140,7 @@ class LiveDock(QgsDockWidget):
             (session.dropped, steps.tell_dropped),
             (session.worked, self.work.work),
             (self.closed, self.end),
-            (QgsProject.instance().cleared, self.restore),
+            (QgsProject.instance().cleared, self.memory.restore),
             (QgsProject.instance().layersRemoved, self.chooser.on_removed),
             (QgsProject.instance().layersRemoved, self.shot_chooser.on_removed),
         ):
@@ -155,15 +156,15 @@ class LiveDock(QgsDockWidget):
             return
         self.is_active = True
         self.link.begin()
-        self.restore()
-        self.save_state()
+        self.memory.restore()
+        self.memory.save()
 
     def end(self) -> None:
         """End the session, since the dock was closed. The shots stay."""
         if not self.is_active:
             return
         self.is_active = False
-        self.save_state()
+        self.memory.save()
         self._stop()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -176,7 +177,7 @@ class LiveDock(QgsDockWidget):
     def unload(self) -> None:
         """End the session before the plugin goes, and wait for the engine."""
         project = QgsProject.instance()
-        project.cleared.disconnect(self.restore)
+        project.cleared.disconnect(self.memory.restore)
         for chooser in (self.chooser, self.shot_chooser):
             project.layersRemoved.disconnect(chooser.on_removed)
         self.is_active = False
@@ -187,64 +188,6 @@ class LiveDock(QgsDockWidget):
         self.suggestions.stop()
         self.session.close(wait=wait)
         self.clear_preview()
-
-    def restore(self) -> None:
-        """Take the scene and the shots that the project names."""
-        project, state = QgsProject.instance(), read_state()
-        self.restoring = True
-        self.chooser.forget()
-        self.session.close()
-        self.notice.clear()
-        self.clear_preview()
-        self.scene_path = self.scene_name = ""
-        self.product = state.product
-        self.scene.wavelengths.setText(state.wavelengths)
-        self.scene.trust.setChecked(state.trust_shots)
-        self.preview_panel.slider.setValue(state.min_confidence)
-        self.session.min_confidence = state.min_confidence
-        set_layer(self.shots_panel.points, project.mapLayer(state.points))
-        set_layer(self.shots_panel.polygons, project.mapLayer(state.polygons))
-        self.shots.current = state.current
-        self.shots.fields = {
-            state.points: state.points_field, state.polygons: state.polygons_field
-        }  # fmt: skip
-        self.shot_chooser.choose()
-        layer = project.mapLayer(state.scene_layer)
-        set_layer(self.scene.layers, layer)
-        self.restoring = False
-        if self.is_active:
-            if layer is not None:
-                self.chooser.choose_layer(layer)
-            elif state.product:
-                self.chooser.open(state.product, state.product)
-            else:
-                self.work.tell(CHOOSE)
-        self.show_classes()
-        self.enable()
-
-    def save_state(self) -> None:
-        """Keep the session in the project."""
-        if self.restoring:
-            return
-        ids = [
-            "" if combo.currentLayer() is None else combo.currentLayer().id()
-            for combo in (self.scene.layers, self.shots_panel.points, self.shots_panel.polygons)
-        ]
-        write_state(
-            LiveState(
-                is_open=self.is_active and any([*ids, self.product]),
-                scene_layer=ids[0],
-                product=self.product,
-                points=ids[1],
-                polygons=ids[2],
-                points_field=self.shots.fields.get(ids[1], ""),
-                polygons_field=self.shots.fields.get(ids[2], ""),
-                wavelengths=self.scene.wavelengths.text().strip(),
-                trust_shots=self.scene.trust.isChecked(),
-                min_confidence=self.session.min_confidence,
-                current=self.shots.current,
-            )
-        )
 
     def clear_preview(self) -> None:
         """Show no preview, since the scene is another one."""
@@ -260,12 +203,12 @@ class LiveDock(QgsDockWidget):
 
     def show_classes(self) -> None:
         """Show the classes in the table."""
-        if self.restoring:
+        if self.memory.is_restoring:
             return
         shots = self.shots
         self.table.show_classes(shots.classes, shots.current, shots.counts())
         self.table.show_shares(self.session.preview)
-        self.save_state()
+        self.memory.save()
 
     def rename(self, index: int, name: str) -> None:
         """Give a class another name.
@@ -290,7 +233,7 @@ class LiveDock(QgsDockWidget):
 
     def on_change(self) -> None:
         """Follow a change of the shots."""
-        if not self.restoring:
+        if not self.memory.is_restoring:
             self.show_classes()
             self.enable()
             self.session.change()
@@ -346,9 +289,9 @@ class LiveDock(QgsDockWidget):
         Args:
             percent: The confidence in per cent.
         """
-        if not self.restoring:
+        if not self.memory.is_restoring:
             self.session.set_min_confidence(percent)
-            self.save_state()
+            self.memory.save()
 
     def tell_problem(self, text: str) -> None:
         """Show a problem.

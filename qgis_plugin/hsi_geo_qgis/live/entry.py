@@ -62,9 +62,9 @@ class LiveEntry:
         """Restore the session of a project that was opened."""
         remove_previews()
         if read_state().is_open:
-            self.open().restore()
+            self.open().memory.restore()
         elif self.dock is not None:
-            self.dock.restore()
+            self.dock.memory.restore()
 
     def unload(self) -> None:
         """Remove the dock, its engine, the menu entry and the button."""

@@ -86,10 +86,10 @@ class FinishDialog(QDialog):
         self.map.setDialogTitle("Choose the file of the map")
         self.map.setConfirmOverwrite(False)  # the dialog asks itself, also for a path that is typed
         folder = str(QgsSettings().value(_LAST_FOLDER, "") or "")
-        folder = folder or QgsProject.instance().homePath() or os.path.expanduser("~")
+        self.folder = folder or QgsProject.instance().homePath() or os.path.expanduser("~")
         stem = os.path.splitext(scene)[0] or "scene"
         safe = "".join(one if one.isalnum() or one in " ._-" else "_" for one in stem)
-        self.map.setFilePath(os.path.join(folder, f"{file_stem(safe, 120)}_classes.tif"))
+        self.map.setFilePath(os.path.join(self.folder, f"{file_stem(safe, 120)}_classes.tif"))
         self.report = QCheckBox("Report (HTML)")
         self.model = QCheckBox("Model, to map other scenes with")
         self.confidence = QCheckBox("Confidence (GeoTIFF)")
@@ -116,8 +116,9 @@ class FinishDialog(QDialog):
         layout.addWidget(self.buttons)
 
     def choice(self) -> Choice:
-        """What was chosen."""
+        """What was chosen. A name without a folder lies in that of the dialog: the engine has another one."""
         path = self.map.filePath().strip()
+        path = os.path.join(self.folder, os.path.expanduser(path)) if path else ""
         if path and not path.lower().endswith((".tif", ".tiff")):
             path += ".tif"
         return Choice(

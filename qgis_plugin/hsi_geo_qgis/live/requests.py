@@ -42,6 +42,9 @@ class RequestMaker:
         dock = self.dock
         if not dock.shots.layers:
             return UpdateRequest(problem=NO_LAYERS)
+        problem = "" if dock.view is None else dock.shots.why_no_place(dock.view.crs)
+        if problem:
+            return UpdateRequest(problem=problem)
         collected = dock.shots.collect()
         shots, crs, sent_crs = collected.shots, collected.crs, collected.crs
         if dock.view is not None and not dock.view.has_crs:  # only QGIS knows where the scene lies

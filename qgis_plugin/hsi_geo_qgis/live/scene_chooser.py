@@ -51,17 +51,18 @@ class SceneChooser:
         self.options: dict[str, Value] = {}
         self._is_due = self._is_asking = False
         self._layer_id = ""  # of the scene that is open
-        self._heard: QgsMapLayer | None = None  # whose CRS is followed
+        self._heard: QgsMapLayer | None = None  # whose CRS and file are followed
+        self._described = ""  # the scene that the wavelengths of the dock belong to
 
     def follow(self, *_: Any) -> None:
         """Open the scene that was chosen, a moment later: while QGIS removes layers, no other one may be removed."""
-        if not self.dock.restoring and not self._is_due:
+        if not self.dock.memory.is_restoring and not self._is_due:
             self._is_due = True
             QTimer.singleShot(0, self._open_chosen)
 
     def forget(self) -> None:
         """Forget what was chosen, such as in another project."""
-        self._is_due, self._layer_id, self.options = False, "", {}
+        self._is_due, self._layer_id, self._described, self.options = False, "", "", {}
         self._hear(None)
 
     def on_removed(self, *_: Any) -> None:
@@ -85,7 +86,7 @@ class SceneChooser:
                 self.choose_layer(chosen)
             else:
                 set_layer(self.dock.scene.layers, layer)
-                self.dock.save_state()
+                self.dock.memory.save()
 
     def choose_layer(self, layer: QgsMapLayer | None) -> None:
         """Open the scene of a layer.
@@ -105,7 +106,7 @@ class SceneChooser:
         before, self._layer_id, self.options = self.options, layer.id(), _options_of(layer)
         self._hear(layer)
         if path == self.dock.scene_path and self.options == before:  # it is open already
-            self.dock.save_state()
+            self.dock.memory.save()
             return
         self.dock.product = ""
         self.open(path, layer.name())
@@ -113,30 +114,37 @@ class SceneChooser:
             self.dock.notice.say("warning", sentence(warning))
 
     def _hear(self, layer: QgsMapLayer | None) -> None:
-        """Follow the CRS of a layer, and no longer that of the one before."""
+        """Follow the CRS and the file of a layer, and no longer those of the one before."""
         if layer is self._heard:
             return
         if self._heard is not None and not sip.isdeleted(self._heard):
-            self._heard.crsChanged.disconnect(self.on_crs)
+            self._heard.crsChanged.disconnect(self.on_layer)
+            self._heard.dataSourceChanged.disconnect(self.on_layer)
         self._heard = layer
         if layer is not None:
-            layer.crsChanged.connect(self.on_crs)
+            layer.crsChanged.connect(self.on_layer)
+            layer.dataSourceChanged.connect(self.on_layer)
 
-    def on_crs(self) -> None:
-        """Follow a change of the CRS of the scene's layer, a moment later: QGIS may change more of it."""
-        QTimer.singleShot(0, self._follow_crs)
+    def on_layer(self) -> None:
+        """Follow a change of the CRS or the file of the scene's layer, a moment later: QGIS may change more of it."""
+        QTimer.singleShot(0, self._follow_layer)
 
-    def _follow_crs(self) -> None:
+    def _follow_layer(self) -> None:
         dock = self.dock
-        if sip.isdeleted(dock) or not dock.is_active or dock.restoring:
+        if sip.isdeleted(dock) or not dock.is_active or dock.memory.is_restoring:
             return
         layer = self._heard
         if layer is None or layer is not dock.scene.layers.currentLayer():
             return
-        _, problem = _path_of(layer)
+        path, problem = _path_of(layer)
+        is_other = not problem and (path, _options_of(layer)) != (dock.scene_path, self.options)
         if problem and dock.session.is_finishing:  # what is being written is of the file's CRS
             dock.notice.say("problem", problem)
-        elif problem or layer.id() != self._layer_id:
+        elif is_other and not self.may_leave():
+            dock.notice.say(
+                "warning", f"Layer '{layer.name()}' shows another file now. Choose it again."
+            )
+        elif problem or is_other or layer.id() != self._layer_id:
             dock.notice.clear()
             self.choose_layer(layer)
         elif dock.session.is_open:
@@ -178,7 +186,7 @@ class SceneChooser:
                 self.dock.product, self._layer_id = "", layer.id()
                 self.options = _options_of(layer)
                 self._hear(layer)
-                self.dock.save_state()
+                self.dock.memory.save()
 
         def tell(reason: str) -> None:
             self.dock.notice.say("warning", sentence(reason))
@@ -192,25 +200,30 @@ class SceneChooser:
             path: Path of the scene.
             name: What users call it.
         """
-        dock = self.dock
+        dock, wavelengths = self.dock, self.dock.scene.wavelengths
         dock.clear_preview()
         dock.notice.clear()
         dock.tell_problem(dock.shots.why_lost())
+        if self._described not in ("", path):  # another scene has its own
+            wavelengths.clear()
+        self._described = path if wavelengths.text().strip() else ""
         dock.scene_path = path
         dock.scene_name = name.replace("\\", "/").rstrip("/").split("/")[-1]
         dock.session.open(path, dock.requests.scene_options())
-        dock.save_state()
+        dock.memory.save()
         dock.enable()
 
     def reopen(self) -> None:
         """Open the scene again, if its options are others."""
         dock, before = self.dock, read_state().wavelengths
         field = dock.scene.wavelengths
-        if dock.restoring or self._is_asking or field.text().strip() == before:
+        if dock.memory.is_restoring or self._is_asking or field.text().strip() == before:
             return
         if not self.may_leave():
             field.setText(before)
-        elif dock.scene_path:
+            return
+        self._described = dock.scene_path
+        if dock.scene_path:
             self.open(dock.scene_path, dock.scene_name)
 
     def may_leave(self) -> bool:
@@ -232,7 +245,7 @@ class SceneChooser:
         dock.scene_path = dock.scene_name = dock.product = self._layer_id = ""
         self.options = {}
         self._hear(None)
-        dock.save_state()
+        dock.memory.save()
         dock.work.tell(CHOOSE)
         dock.enable()
 

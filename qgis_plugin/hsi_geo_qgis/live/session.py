@@ -10,6 +10,7 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from ..interpreter import LauncherError
 from ..runner import launcher
+from .cursor_question import Answer, CursorQuestion, OnAnswer
 from .engine import Engine
 from .messages import engine_text, error_text
 from .rpc import CANCELLED
@@ -21,9 +22,6 @@ PAUSE_MS = 400
 
 #: The same for the slider, which needs no computing.
 SLIDER_PAUSE_MS = 120
-
-Answer = Mapping[str, Any]
-OnAnswer = Callable[[Answer], None]
 
 
 class LiveSession(QObject):
@@ -61,8 +59,8 @@ class LiveSession(QObject):
         self.preview: dict[str, Any] = {}
         self.min_confidence = 0
         self._scene, self._options = "", dict[str, Any]()
-        self._opening = self._updating = self._finishing = self._pointing = 0
-        self._next_point: tuple[float, float, OnAnswer] | None = None
+        self._opening = self._updating = self._finishing = 0
+        self._cursor = CursorQuestion(self._ask)
         self.sent = UpdateRequest()
         self._done_key = self._map = ""
         self._pause, self._slider_pause = QTimer(self), QTimer(self)
@@ -154,8 +152,8 @@ class LiveSession(QObject):
         self.sent = UpdateRequest()
         self.info, self.preview = {}, {}
         self._done_key = self._map = ""
-        self._opening = self._updating = self._finishing = self._pointing = 0
-        self._next_point = None
+        self._opening = self._updating = self._finishing = 0
+        self._cursor.forget()
 
     def _on_open(self, answer: Answer) -> None:
         if answer.get("session") is None:
@@ -243,14 +241,15 @@ class LiveSession(QObject):
         number = self._updating = self.engine.ask("update", params, result, error)
 
     def _on_preview(self, answer: Answer) -> None:
-        self.preview = {"min_confidence": self.min_confidence, **answer}
+        self.preview = dict(answer)
         self.previewed.emit(self.preview)
 
     def _refresh(self) -> None:
         """Ask for the preview with another transparency."""
-        if not self.preview or self._updating:  # the update brings it
-            return
-        self._ask("preview", {"min_confidence": self.min_confidence}, self._on_preview, _ignore)
+        if self._updating:  # it began with the transparency of that time, or may fail
+            self._slider_pause.start()
+        elif self.preview:
+            self._ask("preview", {"min_confidence": self.min_confidence}, self._on_preview, _ignore)
 
     def _ask(
         self, method: str, params: Mapping[str, Any], on_result: OnAnswer, on_error: OnAnswer
@@ -274,23 +273,8 @@ class LiveSession(QObject):
             y: Coordinate in the scene's CRS.
             on_result: Is called with the answer.
         """
-        if not self.is_open:
-            return
-        if self._pointing:
-            self._next_point = (x, y, on_result)
-            return
-
-        def result(answer: Answer) -> None:
-            again()
-            on_result(answer)
-
-        def again(_: Answer | None = None) -> None:
-            self._pointing, waiting = 0, self._next_point
-            self._next_point = None
-            if waiting is not None:
-                self.spectrum(*waiting)
-
-        self._pointing = self._ask("spectrum", {"x": x, "y": y}, result, again)
+        if self.is_open:
+            self._cursor.ask(x, y, on_result)
 
     def suggest(self, count: int, on_result: Callable[[list[dict[str, Any]]], None]) -> None:
         """Ask for places where a shot helps most.

@@ -79,7 +79,7 @@ class ShotChooser:
 
     def follow(self) -> None:
         """Take the layers that are chosen, once QGIS has removed those that go."""
-        if not self.dock.restoring:
+        if not self.dock.memory.is_restoring:
             QTimer.singleShot(0, self._choose)
 
     def on_removed(self, *_: Any) -> None:

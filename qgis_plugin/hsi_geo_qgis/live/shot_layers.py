@@ -18,125 +18,48 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from ..class_names import class_name
-from .class_fields import chosen_fields, why_lost
+from .chosen_layers import ChosenLayers
 from .classes import (
     Classes,
     ShotClass,
     is_class,
     is_styled,
+    layer_values,
     new_class,
     read_categories,
     read_classes,
     style_layer,
 )
-from .enums import is_in_project, is_point_layer, is_polygon_layer
 from .merging import grown, merged, renamed, restyled, values_in
 from .new_layers import is_made
+from .renames import Renames, followed, with_rename
 from .shot_edits import Chosen, add, delete, why_no_class, write_class
 from .shot_features import FIELD, Collected, collected, transformed
 
-#: Signals of a layer after which its shots may differ.
-_SIGNALS = (
-    *("featureAdded", "featureDeleted", "geometryChanged", "attributeValueChanged"),
-    *("afterRollBack", "afterCommitChanges", "dataChanged", "subsetStringChanged", "updatedFields"),
-)
 
-
-class ShotLayers(QObject):
-    """One layer of points, one of polygons, or both, with the same classes.
+class ShotLayers(ChosenLayers):
+    """The layers of shots, with the same classes.
 
     Attributes:
-        changed: Signal when the shots differ.
         classes_changed: Signal when the classes, their colours or the current one differ.
-        field_lost: Signal with one sentence: a layer has lost its field with the class. It is empty once all have theirs.
-        layers: The layers.
-        fields: Field with the class by the id of a layer. It stays, whatever the layer is styled by later, and also if
-            the layer loses it: an undo brings it back.
         classes: The classes, in the order of their keys.
         current: Index of the class that is drawn.
     """
 
-    changed = pyqtSignal()
     classes_changed = pyqtSignal()
-    field_lost = pyqtSignal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.layers: list[QgsVectorLayer] = []
-        self.fields: dict[str, str] = {}
         self.classes: Classes = ()
         self.current = 0
+        self._renames: Renames = ()
         self._styling = self._is_style_due = self._renaming = False
-        self._told = ""
 
-    # Layers ---------------------------------------------------------------------------------------
-
-    def use(self, layers: list[QgsVectorLayer]) -> str:
-        """Take layers as the shots. One that is not drawn by its classes gets such a style.
-
-        Args:
-            layers: Vector layers.
-
-        Returns:
-            What is wrong with one of them, as one sentence; empty if nothing is.
-        """
-        fields, problem = chosen_fields(layers, self.fields)
-        layers = [one for one in layers if one.id() in fields]
-        alive = [one.id() for one in self._alive()]
-        is_same = len(alive) == len(self.layers) and [one.id() for one in layers] == alive
-        before, self.fields = self.fields, fields
-        if is_same and before == fields:
-            return problem
-        for layer in self._alive():
-            for name in _SIGNALS:
-                getattr(layer, name).disconnect(self._on_change)
-            layer.styleChanged.disconnect(self._on_style)
-        self.layers = list(layers)
-        for layer in self.layers:
-            for name in _SIGNALS:
-                getattr(layer, name).connect(self._on_change)
-            layer.styleChanged.connect(self._on_style)
+    def _on_layers(self) -> None:
+        """Read the classes. A layer that is not drawn by them gets such a style."""
         self._read_classes()
         self._style()
         self.choose(min(self.current, max(0, len(self.classes) - 1)))
-        self._tell_lost(again=True)
-        self.changed.emit()
-        return problem
-
-    def field(self, layer: QgsVectorLayer) -> str:
-        """Field with the class of a layer of shots; empty if the layer has it no more.
-
-        Args:
-            layer: The layer.
-        """
-        field = self.fields.get(layer.id(), "")
-        return field if field in layer.fields().names() else ""
-
-    def why_lost(self) -> str:
-        """Which layer no longer has its field, as one sentence; empty if all have theirs."""
-        return why_lost(self._alive(), self.fields)
-
-    def _tell_lost(self, *, again: bool = False) -> None:
-        text = self.why_lost()
-        if text != self._told or (again and text):
-            self._told = text
-            self.field_lost.emit(text)
-
-    def points(self) -> QgsVectorLayer | None:
-        """The layer of points; None if there is none."""
-        return next((one for one in self._alive() if is_point_layer(one)), None)
-
-    def polygons(self) -> QgsVectorLayer | None:
-        """The layer of polygons; None if there is none."""
-        return next((one for one in self._alive() if is_polygon_layer(one)), None)
-
-    def are_all_alive(self) -> bool:
-        """Whether no layer was removed from the project."""
-        return len(self._alive()) == len(self.layers)
-
-    def _alive(self) -> list[QgsVectorLayer]:
-        """The layers that are still in the project."""
-        return [one for one in self.layers if is_in_project(one)]
 
     # Classes --------------------------------------------------------------------------------------
 
@@ -148,7 +71,7 @@ class ShotLayers(QObject):
         """
         self.current = index
         if 0 <= index < len(self.classes):
-            for layer in self._alive():
+            for layer in self.alive():
                 if is_made(layer):  # so QGIS's own tools draw it as well
                     text = QgsExpression.quotedValue(self._values(layer)[index][0])
                     field = layer.fields().lookupField(FIELD)
@@ -157,7 +80,7 @@ class ShotLayers(QObject):
 
     def add_class(self) -> None:
         """Add a class, and make it the current one."""
-        numeric = any(self._is_numeric(layer) for layer in self._alive())
+        numeric = any(self._is_numeric(layer) for layer in self.alive())
         self._set_classes((*self.classes, new_class(self.classes, is_numeric=numeric)))
         self.choose(len(self.classes) - 1)
 
@@ -172,7 +95,7 @@ class ShotLayers(QObject):
             Why the class keeps its name, as one sentence; empty if it has the new one.
         """
         name, one = class_name(name), self.classes[index]
-        texts = [layer for layer in self._alive() if self._holds_text(layer, index)]
+        texts = [layer for layer in self.alive() if self._holds_text(layer, index)]
         taken = {other.name for other in self.classes if other is not one}
         for layer in texts:  # a text would be that of another class
             taken.update(key for key, other in self._names(layer).items() if other != one.name)
@@ -186,6 +109,7 @@ class ShotLayers(QObject):
         self._renaming = False
         if problem:
             return f"Class {one.name} keeps its name. {problem}"
+        self._renames = with_rename(self._renames, one.name, name, is_undoable=bool(chosen))
         self._replace(index, renamed(one, name, [layer.id() for layer in texts]))
         return ""
 
@@ -235,7 +159,7 @@ class ShotLayers(QObject):
 
     def _read_classes(self) -> None:
         found: Classes = ()
-        for layer in self._alive():
+        for layer in self.alive():
             if self.field(layer):
                 found = merged(found, read_classes(layer, self.field(layer)), layer.id())
         self.classes = found
@@ -261,7 +185,7 @@ class ShotLayers(QObject):
     def _style(self) -> None:
         """Draw every layer by the classes."""
         self._styling = True
-        for layer in self._alive():
+        for layer in self.alive():
             field = self.field(layer)
             values = zip(self.classes, self._values(layer))
             wanted = [replace(one, value=value) for one, each in values for value in each]
@@ -280,7 +204,7 @@ class ShotLayers(QObject):
         if sip.isdeleted(self):
             return
         self._is_style_due = False
-        for layer in self._alive():
+        for layer in self.alive():
             field = self.field(layer)
             if field and is_styled(layer, field):
                 styled, values = read_classes(layer, field), self._values(layer)
@@ -293,14 +217,31 @@ class ShotLayers(QObject):
         if self._renaming:
             return
         classes = self.classes
-        for layer in self._alive():
+        for layer in self.alive():
             numeric = self._is_numeric(layer)
             classes = grown(classes, layer, self.field(layer), is_numeric=numeric)
         self._tell_lost()
-        if classes != self.classes:
-            self._set_classes(classes)
-        else:
+        if self._renames:
+            classes = followed(classes, self._renames, self._present(classes))
+        if classes == self.classes:
             self.changed.emit()
+            return
+        before = [one.name for one in self.classes[self.current : self.current + 1]]
+        self._set_classes(classes)
+        if [one.name for one in classes[self.current : self.current + 1]] != before:
+            here = [index for index, one in enumerate(classes) if one.name in before]
+            self.choose(here[0] if here else min(self.current, len(classes) - 1))
+
+    def _present(self, classes: Classes) -> set[str]:
+        """Names of the classes that have shots."""
+        found = set()
+        for layer in self.alive():
+            present = layer_values(layer, self.field(layer))
+            values = values_in(classes, layer.id(), is_numeric=self._is_numeric(layer))
+            for one, each in zip(classes, values):
+                if any(class_name(value) in present for value in each):
+                    found.add(one.name)
+        return found
 
     # Shots ----------------------------------------------------------------------------------------
 
@@ -333,7 +274,7 @@ class ShotLayers(QObject):
 
     def selected(self) -> int:
         """Number of selected shots."""
-        return sum(int(layer.selectedFeatureCount()) for layer in self._alive())
+        return sum(int(layer.selectedFeatureCount()) for layer in self.alive())
 
     def reclass_selected(self, index: int) -> tuple[int, str]:
         """Give the selected shots another class. They are selected no more.
@@ -364,18 +305,18 @@ class ShotLayers(QObject):
 
     def unselect(self) -> None:
         """Select no shot."""
-        for layer in self._alive():
+        for layer in self.alive():
             layer.removeSelection()
 
     def collect(self) -> Collected:
         """The shots as QGIS shows them, with unsaved edits."""
-        alive = self._alive()
+        alive = self.alive()
         crs = alive[0].crs() if alive else QgsCoordinateReferenceSystem()
         return collected(self._features(), crs)
 
     def _features(self) -> Iterator[tuple[QgsVectorLayer, QgsFeature, str]]:
         """Features and the names of their classes; the name is empty if it is no class."""
-        for layer in self._alive():
+        for layer in self.alive():
             names, index = self._names(layer), self._index(layer)
             for feature in layer.getFeatures():
                 value = feature.attribute(index) if index >= 0 else None
@@ -386,7 +327,7 @@ class ShotLayers(QObject):
         return int(layer.fields().indexFromName(self.field(layer)))
 
     def _selected(self) -> list[Chosen]:
-        found = [(one, self._index(one), list(one.selectedFeatureIds())) for one in self._alive()]
+        found = [(one, self._index(one), list(one.selectedFeatureIds())) for one in self.alive()]
         return [one for one in found if one[2]]
 
     def _of_class(self, wanted: ShotClass, layers: list[QgsVectorLayer]) -> list[Chosen]:

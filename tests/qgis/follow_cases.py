@@ -1,0 +1,142 @@
+"""Cases of `cases.py` about what the dock *hsi-geo live* follows: layers that change in QGIS, the slider, and undo."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from live_person import Job, Person, pause, wait_until
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsDataProvider,
+    QgsProject,
+    QgsRasterLayer,
+)
+from qgis.PyQt.QtCore import Qt
+
+#: A moment in which the dock would ask the engine.
+MOMENT = 0.7
+
+
+def asked(job: Job, method: str) -> list[Any]:
+    """Parameters of the requests that the engine has had."""
+    lines = (Path(job["engine"]) / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+    return [one["params"] for one in map(json.loads, lines) if one["method"] == method]
+
+
+def drawn(job: Job) -> Person:
+    """A person who has drawn points of two classes, and sees a preview."""
+    person = Person(job)
+    person.begin(["A", "B"])
+    person.draw([[5, 5], [8, 20]], "1")
+    person.draw([[30, 10], [33, 22]], "2")
+    person.rest()
+    return person
+
+
+def live_follows(job: Job) -> Job:
+    """The slider during a preview; the CRS of shots; the file of the scene."""
+    person, found = drawn(job), Job()
+    dock, delay = person.dock, Path(job["engine"]) / "delay"
+    points = dock.shots.points()
+
+    delay.write_text("1")
+    person.draw([[40, 30]], "1")
+    wait_until(lambda: len(asked(job, "update")) == 2)
+    dock.preview_panel.slider.setValue(70)
+    person.rest()
+    delay.unlink()
+    pause(MOMENT)
+    found["slider"] = [
+        one["min_confidence"] for one in (*asked(job, "update"), *asked(job, "preview"))
+    ]
+
+    before = len(asked(job, "update"))
+    points.setCrs(QgsCoordinateReferenceSystem("EPSG:32632"))
+    pause(MOMENT)
+    person.rest()
+    found["moved"] = [one["shots"]["crs"] for one in asked(job, "update")[before:]]
+    points.setCrs(QgsCoordinateReferenceSystem())
+    pause(MOMENT)
+    found["nowhere"] = [len(asked(job, "update")) - before, dock.work.text.text()]
+    points.setCrs(person.scene.crs())
+
+    other = Path(job["folder"]) / "other.tif"
+    shutil.copy(job["scene"], other)
+    options = QgsDataProvider.ProviderOptions()
+    person.scene.setDataSource(str(other), "Szene", "gdal", options)
+    wait_until(lambda: len(asked(job, "open")) == 2)
+    person.rest()
+    found["opened"] = [Path(one["scene"]).name for one in asked(job, "open")]
+    found["preview"] = dock.preview.layer() is not None
+    return found
+
+
+def live_wavelengths(job: Job) -> Job:
+    """Wavelengths that were typed for one scene, and another scene after it."""
+    person = Person(job)
+    dock = person.dock
+    other = Path(job["folder"]) / "other.tif"
+    shutil.copy(job["scene"], other)
+    second = QgsRasterLayer(str(other), "second")
+    QgsProject.instance().addMapLayer(second)
+    field = dock.scene.wavelengths
+    field.setText("400:2500")  # before a scene is chosen: they are for the next one
+    for layer in (person.scene, second, person.scene):
+        dock.scene.layers.setLayer(layer)
+        wait_until(lambda layer=layer: dock.scene_path == layer.source() and dock.session.is_open)
+    field.setText("index")
+    dock.scene.options_changed.emit()
+    wait_until(lambda: len(asked(job, "open")) == 4 and dock.session.is_open)
+    dock.scene.layers.setLayer(None)
+    wait_until(lambda: not dock.session.is_open)
+    dock.scene.layers.setLayer(second)
+    wait_until(lambda: dock.session.is_open)
+    return {"opened": [one.get("wavelengths", "") for one in asked(job, "open")]}
+
+
+def live_undone_names(job: Job) -> Job:
+    """Rename a class of points and polygons, and undo and redo that in each layer."""
+    person, found = drawn(job), []
+    dock = person.dock
+    dock.polygon_button.click()
+    dock.shots.choose(0)
+    for column, row in ([50, 30], [50, 36], [56, 36], [56, 30]):
+        person.click(column, row)
+    person.click(56, 30, Qt.MouseButton.RightButton)
+    points, polygons = dock.shots.points().undoStack(), dock.shots.polygons().undoStack()
+
+    def note(step: str) -> None:
+        shots = dock.shots
+        classes = [[one.name, one.color] for one in shots.classes]
+        found.append([step, classes, shots.counts(), shots.current])
+
+    note("before")
+    dock.shots.rename(0, "C")
+    note("C")
+    dock.shots.rename(0, "D")
+    note("D")
+    for step in job["turns"]:
+        for stack in (points, polygons):
+            getattr(stack, step)()
+        note(step)
+    dock.shots.add_class()
+    dock.shots.rename(2, "C")  # a name that is free again is that of another class now
+    dock.shots.choose(0)
+    note("another C")
+    return {"found": found}
+
+
+def live_typed_name(job: Job) -> Job:
+    """A name of a map that is typed without its folder."""
+    from hsi_geo_qgis.live.finish import FinishDialog
+
+    QgsProject.instance().setPresetHomePath(job["folder"])
+    dialog = FinishDialog("Szene")
+    found = {}
+    for typed in job["names"]:
+        dialog.map.setFilePath(typed)
+        found[typed] = dialog.choice().out
+    return found
