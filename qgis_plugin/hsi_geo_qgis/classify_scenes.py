@@ -19,10 +19,11 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .classify import STAGES
 from .command import arguments
-from .layers import Parameters, scene_title, temporary_file
+from .layers import Parameters, given_layers, scene_title, temporary_file
 from .map_files import load_table, move_files, name_in_report, warn_of_mismatches
 from .protocol import MAPPING
 from .run_group import RunSummary, arrange
+from .runner import Run
 from .styling import remove_stale_style, write_confidence_style
 
 #: Parameter and title of each file beside a map.
@@ -82,7 +83,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Read names of scenes and styles of labels, on the main thread, where layers live."""
-        layers = self.parameterAsLayerList(parameters, "INPUTS", context) or []
+        layers = given_layers(self, parameters, "INPUTS", context)
         self.scene_names = [str(layer.name()) for layer in layers]
         if parameters.get("PRODUCT"):
             product = str(self.parameterAsFile(parameters, "PRODUCT", context))
@@ -93,16 +94,42 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
         """Run hsi-geo."""
-        folder = self.parameterAsString(parameters, "OUTPUT", context)
         scenes = self.scenes(parameters, context, "PRODUCT")
         if not scenes:
             raise QgsProcessingException("no scene is given; choose raster layers, or a product")
-        model = temporary_file("model.safetensors") if parameters.get("MODEL") else None
+        model = temporary_file("model.safetensors") if parameters.get("MODEL") else ""
+        command = self._command(parameters, context, feedback, scenes, model)
+        run = self.run_command(command, feedback, STAGES, rounds={MAPPING: len(scenes)})
+        target = self.parameterAsFileOutput(parameters, "MODEL", context) if model else ""
+        if model:
+            self.names[model] = target  # in the reports
+        self._show(run, f"{len(scenes)} scenes" if len(scenes) > 1 else "", context, feedback)
+        share = run.result["accuracy"]["oa"]
+        results: Results = {
+            "OUTPUT": self.parameterAsString(parameters, "OUTPUT", context),
+            "MAPS": [result["outputs"]["map"] for result in run.results],
+            "ACCURACY": None if share is None else 100.0 * share,
+        }
+        if model:
+            move_files({model: target})
+            results["MODEL"] = os.path.abspath(target)
+        return results
+
+    def _command(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+        scenes: list[str],
+        model: str,
+    ) -> list[str]:
+        """Arguments of hsi-geo for these scenes, which writes the model to a file of this run first."""
+        folder = self.parameterAsString(parameters, "OUTPUT", context)
         beside = {
             name.lower(): self.parameterAsBoolean(parameters, name, context)
             for name in ("OVERWRITE", *(name for name, _ in BESIDE))
         }
-        command = arguments(
+        return arguments(
             "classify",
             *scenes,
             **self.learning_options(parameters, context, feedback),
@@ -115,31 +142,27 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             save_model=model,
             out=folder if len(scenes) > 1 else _map_in(folder, scenes[0]),
         )
-        run = self.run_command(command, feedback, STAGES, rounds={MAPPING: len(scenes)})
-        target = self.parameterAsFileOutput(parameters, "MODEL", context) if model else ""
-        names = {**self.names, **({model: target} if model else {})}
-        group = f"{len(scenes)} scenes" if len(scenes) > 1 else ""
+
+    def _show(
+        self,
+        run: Run,
+        group: str,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> None:
+        """Have the maps loaded in one group, and tell how good they are."""
         common = replace(self.run_summary(run), group=group)
         for name, result in zip(self.scene_names, run.results):
-            remove_stale_style(result["outputs"]["map"])
-            if "report" in result["outputs"]:
-                name_in_report(result["outputs"]["report"], names, result["outputs"]["map"])
-            warn_of_mismatches(result["outputs"]["map"], feedback)
-            _load_maps(replace(common, scene=name), result["outputs"], context)
-            if "zones" in result["outputs"]:
-                load_table(result["outputs"]["zones"], context)
+            written = result["outputs"]
+            remove_stale_style(written["map"])
+            if "report" in written:
+                name_in_report(written["report"], self.names, written["map"])
+            warn_of_mismatches(written["map"], feedback)
+            _load_maps(replace(common, scene=name), written, context)
+            if "zones" in written:
+                load_table(written["zones"], context)
         self.summary = replace(common, scene=group or self.scene_names[0])
-        share = run.result["accuracy"]["oa"]
-        results: Results = {
-            "OUTPUT": folder,
-            "MAPS": [result["outputs"]["map"] for result in run.results],
-            "ACCURACY": None if share is None else 100.0 * share,
-        }
-        if model is not None:
-            move_files({model: target})
-            results["MODEL"] = os.path.abspath(target)
         feedback.pushInfo(self.summary.message)
-        return results
 
 
 def _load_maps(summary: RunSummary, outputs: dict[str, str], context: QgsProcessingContext) -> None:

@@ -24,7 +24,9 @@ from .feature_export import export_source
 from .layers import (
     SAMPLE_FIELDS,
     Parameters,
+    given_layers,
     layer_path,
+    require_readable,
     scene_title,
     vector_layer,
 )
@@ -109,46 +111,59 @@ def find_labels(
     Raises:
         QgsProcessingException: If a layer has no field that can hold a class, or is no kind of labels.
     """
-    given = str(algorithm.parameterAsString(parameters, "CLASS_FIELD", context) or "")
-    parent = ""
-    if algorithm.parameterDefinition("PARENT_FIELD") is not None:
-        parent = str(algorithm.parameterAsString(parameters, "PARENT_FIELD", context) or "")
-    found = []
-    if parameters.get(name):
-        layer = vector_layer(parameters, name, context)
-        field = chosen_field(layer, given)
-        parent = parent if layer is None else own_name(layer.fields(), parent)
-        styles = class_styles(layer, field, feedback)
-        title, layer_id = ("", "") if layer is None else (layer.name(), layer.id())
-        found.append(
-            LabelLayer(
-                title, layer_id, field, styles, parameter=name, parent=parent,
-                parent_names=value_names(layer, parent, feedback),
-            )
-        )  # fmt: skip
-        if not given and field:
-            feedback.pushInfo(f"The class is in the field '{field}'.")
-    further = further_labels(name)
-    layers = (
-        algorithm.parameterAsLayerList(parameters, further, context)
-        if parameters.get(further)
-        else []
+    given, parent = (
+        _chosen_text(algorithm, parameters, one, context) for one in ("CLASS_FIELD", "PARENT_FIELD")
     )
-    if parameters.get(further) and not layers:
-        raise QgsProcessingException(algorithm.invalidSourceError(parameters, further))
-    for layer in layers or []:
-        first = found[0].field if found else given
-        one = _further_layer(layer, first, context, parent, feedback)
-        if one.layer_id and one.layer_id in [other.layer_id for other in found]:
-            continue  # chosen in both places
-        found.append(one)
-        if one.field:
-            feedback.pushInfo(f"The class of '{one.name}' is in the field '{one.field}'.")
+    found: list[LabelLayer] = []
+    if parameters.get(name):
+        found.append(_first_layer(parameters, name, given, parent, context, feedback))
+        given, parent = found[0].field, found[0].parent
+    for layer in given_layers(algorithm, parameters, further_labels(name), context):
+        if layer.id() not in [
+            other.layer_id for other in found
+        ]:  # else it is chosen in both places
+            found.append(_further_layer(layer, given, context, parent, feedback))
+            given = found[0].field or given
     if parameters.get(LIBRARY):
         library = str(algorithm.parameterAsFile(parameters, LIBRARY, context))
-        own = str(algorithm.parameterAsString(parameters, "LIBRARY_FIELD", context) or "").strip()
+        own = _chosen_text(algorithm, parameters, "LIBRARY_FIELD", context).strip()
         found.append(LabelLayer(scene_title(library), "", own, {}, path=library))
     return _with_parent_names(found)
+
+
+def _chosen_text(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: Parameters,
+    name: str,
+    context: QgsProcessingContext,
+) -> str:
+    """Text of a parameter; empty if the algorithm has no such one."""
+    if algorithm.parameterDefinition(name) is None:
+        return ""
+    return str(algorithm.parameterAsString(parameters, name, context) or "")
+
+
+def _first_layer(
+    parameters: Parameters,
+    name: str,
+    given: str,
+    parent: str,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback,
+) -> LabelLayer:
+    """The layer of the parameter of labels, which may be the selected features of one."""
+    layer = vector_layer(parameters, name, context)
+    if layer is not None:
+        require_readable(layer)
+    field = chosen_field(layer, given)
+    upper = parent if layer is None else own_name(layer.fields(), parent)
+    title, layer_id = ("", "") if layer is None else (layer.name(), layer.id())
+    if not given and field:
+        feedback.pushInfo(f"The class is in the field '{field}'.")
+    styles, names = class_styles(layer, field, feedback), value_names(layer, upper, feedback)
+    return LabelLayer(
+        title, layer_id, field, styles, parameter=name, parent=upper, parent_names=names
+    )
 
 
 def _with_parent_names(labels: Sequence[LabelLayer]) -> list[LabelLayer]:
@@ -175,6 +190,7 @@ def _further_layer(
     feedback: QgsProcessingFeedback,
 ) -> LabelLayer:
     """A further layer; its class is in the field of that name, else in its own."""
+    require_readable(layer)
     in_project = (
         context.project() is not None and context.project().mapLayer(layer.id()) is not None
     )
@@ -193,6 +209,7 @@ def _further_layer(
     has_parent = bool(parent) and layer.fields().lookupField(parent) >= 0
     upper = own_name(layer.fields(), parent) if has_parent else ""
     styles, names = class_styles(layer, own, feedback), value_names(layer, upper, feedback)
+    feedback.pushInfo(f"The class of '{layer.name()}' is in the field '{own}'.")
     return LabelLayer(layer.name(), layer.id(), own, styles, parent=upper, parent_names=names)
 
 

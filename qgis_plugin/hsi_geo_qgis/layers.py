@@ -115,17 +115,66 @@ def layer_path(
         )
     product = shown_product(layer, context)
     path = "" if product is None else product.path
+    if not path:
+        require_readable(layer)
     if path and not is_link(path) and not os.path.exists(path):
         raise QgsProcessingException(
             f"layer '{layer.name()}' shows the product '{path}', which does not exist any more; choose "
             "the product where it is now instead of the layer"
         )
-    problem = crs_problem(layer, path, may_lack_crs=may_lack_crs)
+    # A product is read itself, also where the copy that showed it is gone.
+    problem = crs_problem(layer, path, may_lack_crs=may_lack_crs) if layer.isValid() else ""
     if problem:
         if feedback is None:
             raise QgsProcessingException(problem)
         feedback.pushWarning(problem)
     return path or without_options(layer.source())
+
+
+def require_readable(layer: QgsMapLayer) -> None:
+    """Refuse a layer that QGIS marks as broken.
+
+    Args:
+        layer: The layer.
+
+    Raises:
+        QgsProcessingException: If its file is missing, or cannot be read.
+    """
+    if not layer.isValid():
+        raise QgsProcessingException(
+            f"layer '{layer.name()}' cannot be read: its file '{without_options(layer.source())}' is missing or damaged; "
+            "correct it with 'Change Data Source', or choose another layer"
+        )
+
+
+def given_layers(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: Parameters,
+    name: str,
+    context: QgsProcessingContext,
+) -> list[QgsMapLayer]:
+    """The layers of a parameter of several layers. QGIS leaves those out without a word that it cannot open.
+
+    Args:
+        algorithm: The algorithm of the parameter.
+        parameters: As given to the algorithm.
+        name: Name of the parameter.
+        context: As given to the algorithm.
+
+    Raises:
+        QgsProcessingException: If one of them cannot be opened.
+    """
+    given = parameters.get(name)
+    found = list(algorithm.parameterAsLayerList(parameters, name, context) or [])
+    for one in given if isinstance(given, (list, tuple)) else []:
+        if isinstance(one, str) and QgsProcessingUtils.mapLayerFromString(one, context) is None:
+            title = algorithm.parameterDefinition(name).description()
+            raise QgsProcessingException(
+                f"'{one}' in '{title}' cannot be opened; check its path, or leave it out"
+            )
+    if given and not found:
+        raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
+    return found
 
 
 def shown_product(

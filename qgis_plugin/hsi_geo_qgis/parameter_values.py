@@ -19,6 +19,7 @@ from .feature_export import export_features, export_source, plain_fields
 from .label_layers import LabelLayer, label_options
 from .layers import (
     Parameters,
+    given_layers,
     is_output_wanted,
     layer_path,
     raster_path,
@@ -116,8 +117,8 @@ class ParameterValues(CommonParameters):
             context: As given to the algorithm.
             others: Names of parameters of a file, folder or link beside INPUTS.
         """
-        layers = self.parameterAsLayerList(parameters, "INPUTS", context)
-        paths = [layer_path(layer, context) for layer in layers or []]
+        layers = given_layers(self, parameters, "INPUTS", context)
+        paths = [layer_path(layer, context) for layer in layers]
         paths += [
             str(self.parameterAsFile(parameters, other, context))
             for other in others

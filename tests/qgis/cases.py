@@ -64,7 +64,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from replaced_cases import replaced_rasters, replaced_results
+from replaced_cases import broken_layers, replaced_rasters, replaced_results
 from running import Job, algorithm, cancelled_when, classify, new_context, run
 from set_up_cases import menu, set_up, set_up_dialog
 from shot_cases import (
@@ -357,6 +357,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_undone_names,
         live_updates,
         live_wavelengths,
+        broken_layers,
         replaced_rasters,
         replaced_results,
     )

@@ -10,13 +10,14 @@ from typing import Any
 
 from qgis.core import (
     QgsApplication,
+    QgsDataProvider,
     QgsProcessingFeedback,
     QgsProcessingOutputLayerDefinition,
     QgsProject,
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from running import Job, algorithm, new_context
+from running import Job, algorithm, new_context, run
 
 
 def replaced_results(job: Job) -> Job:
@@ -104,3 +105,34 @@ def shown(layer: Any) -> Job:
         "values": sorted(values - {0}),
         "legend": [label for label, _ in layer.legendSymbologyItems()],
     }
+
+
+def broken_layers(job: Job) -> Job:
+    """Give layers to an algorithm whose file is gone, as the scene, the labels, and among several ones."""
+    raster, points = job["parameters"]["INPUT"], job["labels"]
+    gone = [QgsRasterLayer(raster, "Szene"), QgsVectorLayer(points, "Punkte")]
+    good = [QgsRasterLayer(raster, "good"), QgsVectorLayer(points, "good points")]
+    for layer in gone:
+        missing = str(Path(job["folder"]) / f"gone{Path(layer.source()).suffix}")
+        provider = QgsDataProvider.ProviderOptions()
+        layer.setDataSource(missing, layer.name(), layer.providerType(), provider)
+    QgsProject.instance().addMapLayers([*gone, *good])
+    common = {**job["parameters"], "LABELS": good[1]}
+    rows = {
+        "scene": ("classify", {**common, "INPUT": gone[0]}),
+        "labels": ("classify", {**common, "LABELS": gone[1]}),
+        "more labels": ("classify", {**common, "MORE_LABELS": [gone[1]]}),
+        "more rasters": ("classify", {**common, "MORE_LABELS": [gone[0]]}),
+        "scenes": ("classify_scenes", {**common, "INPUTS": [good[0], gone[0]]}),
+        "path of labels": ("classify", {**common, "MORE_LABELS": [points, "/nowhere/a.gpkg"]}),
+        "path of a scene": ("adapt", {**common, "INPUTS": [raster, "/nowhere/b.tif"]}),
+        "path of a tile": (
+            "batch",
+            {**common, "INPUTS": [raster, "/nowhere/c.tif"], "MODEL": raster},
+        ),
+    }
+    found = {}
+    for name, (one, parameters) in rows.items():
+        done = run(one, parameters)
+        found[name] = [done["ok"], done.get("error") or done["log"]]
+    return found

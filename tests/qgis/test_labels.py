@@ -162,3 +162,20 @@ def test_what_holds_no_labels_is_named(
     assert not found["ok"], found
     assert said in found.get("error", "") + found["log"]
     assert "--" not in found.get("error", "")
+
+
+def test_layers_that_cannot_be_opened_are_named(
+    case: Case, fake: Fake, job: dict[str, Any], tmp_path: Path
+) -> None:
+    """QGIS leaves them out of a list without a word; a broken layer has no CRS and no fields."""
+    found = case("broken_layers", python=fake.python, folder=str(tmp_path), **job)
+    lists = {"path of labels": "a.gpkg", "path of a scene": "b.tif", "path of a tile": "c.tif"}
+    for name, (ok, text) in found.items():
+        assert not ok, name
+        if name in lists:
+            assert f"'/nowhere/{lists[name]}' in '" in text, name
+            assert "cannot be opened" in text, name
+        else:
+            title = "Punkte" if name in ("labels", "more labels") else "Szene"
+            assert f"layer '{title}' cannot be read: its file '{tmp_path}/gone." in text, name
+    assert not (fake.folder / "calls.jsonl").exists()

@@ -178,8 +178,8 @@ def with_spellings(known: Sequence[Any], values: Sequence[Any]) -> list[Any]:
     return [*known, *(one for one in values if isinstance(one, str) and one not in known)]
 
 
-def distinct_names(classes: Sequence[ShotClass]) -> Classes:
-    """The classes; where several have one name, they get their values as names, or numbered ones if these are taken.
+def with_distinct_names(classes: Sequence[ShotClass]) -> Classes:
+    """The classes with names that differ: several of one name get their values as names, or numbered ones if these are taken.
 
     Args:
         classes: The classes.

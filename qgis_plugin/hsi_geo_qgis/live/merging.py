@@ -13,11 +13,11 @@ from ..class_names import class_name
 from .classes import (
     Classes,
     ShotClass,
-    distinct_names,
     is_number,
     layer_values,
     new_color,
     shown_classes,
+    with_distinct_names,
     with_spellings,
 )
 
@@ -95,7 +95,7 @@ def merged(classes: Sequence[ShotClass], more: Sequence[ShotClass], layer_id: st
         named = one if other.name == other.key else other
         color = named.color or other.color
         found[index] = replace(other, name=named.name, color=color, own=(*other.own, *one.own))
-    return distinct_names(found)
+    return with_distinct_names(found)
 
 
 def _is_same(one: ShotClass, other: ShotClass, layer_id: str) -> bool:
@@ -129,7 +129,7 @@ def grown(classes: Classes, layer: QgsVectorLayer, field: str, *, is_numeric: bo
     new = [values for key, values in present.items() if key not in places]
     for one in shown_classes(layer, field, new) if new else ():
         _add(found, one, layer_id, present)
-    return distinct_names(found)
+    return with_distinct_names(found)
 
 
 def _add(found: list[ShotClass], one: ShotClass, layer_id: str, present: Mapping[str, Any]) -> None:
