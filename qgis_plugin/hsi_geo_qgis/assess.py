@@ -16,7 +16,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, raster_path, temporary_file
-from .map_files import move_files, name_in_report, warn_of_mismatches, write_text
+from .map_files import move_files, warn_of_mismatches, word_report, write_text
 from .parameter_basics import one_of
 from .parameter_help import COMMON
 
@@ -125,6 +125,6 @@ field. The log shows the confusion matrix, and overall, user's and producer's ac
             write_text(results["OUTPUT"], json.dumps(found, indent=2, ensure_ascii=False))
         if report is not None:
             results["REPORT"] = self.parameterAsFileOutput(parameters, "REPORT", context)
-            name_in_report(report, {**self.names, report: results["REPORT"]})
+            word_report(report, self.titles(), {**self.names, report: results["REPORT"]})
             move_files({report: results["REPORT"]})
         return results

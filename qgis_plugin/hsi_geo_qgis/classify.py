@@ -14,7 +14,7 @@ from qgis.core import (
 from .base import HsiGeoAlgorithm, Results
 from .command import arguments
 from .layers import Parameters, temporary_file
-from .map_files import name_in_report
+from .map_files import word_report
 from .protocol import LEARNING, MAPPING, TRAINING
 
 #: Share of the time that each stage takes, about.
@@ -83,5 +83,5 @@ and with the colours of your layer's categories; the log shows the accuracy to e
         results = {**self.finish_maps(parameters, context, feedback, run, moved), **more}
         if reports:
             names = {**self.names, **({} if model is None else {model: target})}
-            name_in_report(results["REPORT"], names, results["OUTPUT"])
+            word_report(results["REPORT"], self.titles(), names, results["OUTPUT"])
         return results

@@ -20,7 +20,7 @@ from .base import HsiGeoAlgorithm, Results
 from .classify import STAGES
 from .command import arguments
 from .layers import Parameters, given_layers, scene_title, temporary_file
-from .map_files import load_table, move_files, name_in_report, warn_of_mismatches
+from .map_files import load_table, move_files, warn_of_mismatches, word_report
 from .protocol import MAPPING
 from .run_group import RunSummary, arrange
 from .runner import Run
@@ -156,7 +156,7 @@ run. For many tiles of one grid, use <i>Adapt model</i> and <i>Batch of tiles</i
             written = result["outputs"]
             remove_stale_style(written["map"])
             if "report" in written:
-                name_in_report(written["report"], self.names, written["map"])
+                word_report(written["report"], self.titles(), self.names, written["map"])
             warn_of_mismatches(written["map"], feedback)
             _load_maps(replace(common, scene=name), written, context)
             if "zones" in written:

@@ -27,7 +27,7 @@ from .class_styles import value_names
 from .command import Value, arguments
 from .feature_export import export_source
 from .layers import SAMPLE_FIELDS, Parameters, is_output_wanted, raster_path, vector_layer
-from .map_files import move_files, name_in_report, warn_of_mismatches
+from .map_files import move_files, warn_of_mismatches, word_report
 from .parameter_basics import one_of
 from .protocol import COMPARING_MAPS
 from .runner import warn
@@ -174,7 +174,7 @@ map of change with <i>Draw places to check a map</i>, fill in both classes, and 
         if "CONFIDENCE" in wanted and "CONFIDENCE" not in results:
             _tell_missing_confidence(wanted["CONFIDENCE"], context, feedback)
         if "REPORT" in results:
-            name_in_report(results["REPORT"], self.names, results["OUTPUT"])
+            word_report(results["REPORT"], self.titles(), self.names, results["OUTPUT"])
         for name in ("OUTPUT", "CONFIDENCE", "POLYGONS"):
             load_styled(results.get(name), context)
         return {**results, "CHANGED": 100.0 * run.result["comparison"]["changed_share"]}

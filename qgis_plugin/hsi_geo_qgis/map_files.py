@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import os
 import shutil
 import uuid
@@ -19,6 +18,7 @@ from qgis.core import (
 from .record import mismatch_warning, mismatched_files, record_path, relink_item, rewrite_file
 from .runner import warn
 from .styling import load_styled
+from .wording import Titles, page_in_dialog
 
 
 def warn_of_mismatches(
@@ -104,11 +104,12 @@ def _move(source: str, target: str) -> None:
         os.remove(source)
 
 
-def name_in_report(report: str, names: Mapping[str, str], class_map: str = "") -> None:
-    """Let the command that a report shows name layers and files of the user instead of temporary files.
+def word_report(report: str, titles: Titles, names: Mapping[str, str], class_map: str = "") -> None:
+    """Let a report speak of parameters of a dialog, and of layers and files of the user instead of temporary files.
 
     Args:
         report: Path of the report.
+        titles: Title of each parameter of the dialog by its option of the command line.
         names: What users call a file by its path.
         class_map: Path of the class map whose record lists the report; empty if there is none.
 
@@ -117,9 +118,8 @@ def name_in_report(report: str, names: Mapping[str, str], class_map: str = "") -
     """
     try:
         with open(report, encoding="utf-8") as file:
-            before = text = file.read()
-        for path in sorted(names, key=len, reverse=True):
-            text = text.replace(html.escape(path), html.escape(names[path]))
+            before = file.read()
+        text = page_in_dialog(before, titles, names)
         if text != before:
             rewrite_file(report, text, class_map, "report")
     except OSError as error:

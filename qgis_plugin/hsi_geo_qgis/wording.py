@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -14,11 +15,21 @@ Titles = Mapping[str, str]
 _ALGORITHMS = {
     "doctor": "Check environment",
     "classify": "Classify with few shots",
-    "adapt": "Classify with few shots",
+    "adapt": "Adapt model",
     "predict": "Apply model",
+    "batch": "Batch of tiles",
     "assess": "Assess map",
+    "compare": "Compare maps",
+    "zones": "Areas per zone",
+    "sample": "Draw places to check a map",
+    "suggest": "Suggest places to label",
+    "polygons": "Map to polygons",
     "convert": "Open scene",
+    "info": "Describe scene",
 }
+
+#: Titles of parameters that messages of other algorithms advise.
+_ELSEWHERE = {"--design": "Sampling design", "--reference": "Reference"}
 
 _OPTION = r"(?<![\w-])--[a-z][a-z-]*"
 _FOUND = re.compile(_OPTION)
@@ -77,6 +88,8 @@ PARAMETERS = frozenset(
 _MEMBER = re.compile(
     r'"([a-z_]+)"(?:: (true|false|"(?:[^"\\]|\\.)*"|[A-Z]+(?::[A-Z]+)?|\d[\d.:e+]*))?'
 )
+#: What is no text of a page, and the texts between its tags.
+_PAGE = re.compile(r"<(pre|style|script)\b.*?</\1>|>([^<>]+)(?=<)", re.DOTALL)
 _COMMAND = re.compile(rf"\bhsi-geo ({'|'.join(_ALGORITHMS)})\b")
 _PLACEHOLDERS = {"FILE": "a file", "POLYGONS": "polygons", "FACTOR": "a factor"}
 
@@ -99,12 +112,38 @@ def in_dialog(text: str, titles: Titles, names: Mapping[str, str] | None = None)
 
     def worded(found: re.Match[str]) -> str:
         option, value = found[1], found[2]
-        title = f"'{titles.get(option) or option[2:].replace('-', ' ')}'"
+        known = titles.get(option) or _ELSEWHERE.get(option)
+        title = f"'{known or option[2:].replace('-', ' ')}'"
         return f"{_PLACEHOLDERS.get(value, value)} in {title}" if value else title
 
     text = _without_paths(text, names or {})
     text = _COMMAND.sub(lambda found: f"'{_ALGORITHMS[found[1]]}'", text)
     return _WITH_VALUE.sub(worded, _QUOTED.sub(r"\1", text))
+
+
+def page_in_dialog(page: str, titles: Titles, names: Mapping[str, str]) -> str:
+    """A report (HTML) with the words of a dialog. Its command stays one, and names layers and files of the user.
+
+    Args:
+        page: The report.
+        titles: Title of each parameter by its option.
+        names: What users call a file by its path.
+
+    >>> page_in_dialog("<p>run hsi-geo assess</p><pre>hsi-geo classify --aoi /tmp/a.gpkg</pre>", {}, {"/tmp/a.gpkg": "Wald"})
+    "<p>run 'Assess map'</p><pre>hsi-geo classify --aoi Wald</pre>"
+    """
+
+    def worded(found: re.Match[str]) -> str:
+        if found[1]:  # a command, a style or a script
+            return found[0]
+        text = html.unescape(found[2])
+        shown = in_dialog(text, titles, names)
+        return found[0] if shown == text else f">{html.escape(shown, quote=False)}"
+
+    page = _PAGE.sub(worded, page)
+    for path in sorted(names, key=len, reverse=True):
+        page = page.replace(html.escape(path), html.escape(names[path]))
+    return page
 
 
 def advice(hint: str, titles: Titles, names: Mapping[str, str] | None = None) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cancel_cases import cancelled_late
 from designer_cases import batch_dialog, dialogs, helped, whole_model
 from engine_cases import live_orphan, live_restart
 from follow_cases import live_follows, live_typed_name, live_undone_names, live_wavelengths
@@ -289,6 +290,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         cached_names,
         file_names,
         cancelled_batch,
+        cancelled_late,
         opened_layer,
         form,
         compared,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import Qgis, QgsGeometry, QgsPointXY, QgsProject, QgsVectorLayer
+from qgis.core import (
+    Qgis,
+    QgsGeometry,
+    QgsPointXY,
+    QgsProcessingException,
+    QgsProject,
+    QgsVectorLayer,
+)
 from qgis.PyQt import sip
 from qgis.PyQt.QtWidgets import QPushButton
 
+from ..map_files import word_report
 from .finish import Choice, FinishDialog, add_results
+from .messages import TITLES
 from .shot_features import Shot
 from .suggestions import Place
 
@@ -156,13 +166,16 @@ class NextSteps:
         field = dock.shots.field(dock.shots.layers[0]) if dock.shots.layers else ""
         scene = dock.scene_name
 
+        names = dock.requests.names()
+
         def done(result: Mapping[str, Any]) -> None:
+            _word_report(result.get("outputs") or {}, names)
             summary = add_results(result, scene, labels, field, started)
             if dock.scene_name == scene:
                 dock.preview.set_visible(False)
             self._tell(summary.message, result.get("outputs") or {})
 
-        dock.session.finish(choice.params(), dock.requests.names(), done)
+        dock.session.finish(choice.params(), names, done)
         dock.enable()
 
     def tell_dropped(self, text: str) -> None:
@@ -209,3 +222,10 @@ class NextSteps:
             self.batch_dialog.close()
         self.batch_dialog = createAlgorithmDialog("hsi_geo:batch", {"MODEL": model})
         self.batch_dialog.show()
+
+
+def _word_report(outputs: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Let the report of a map speak of the dock's widgets. As the engine wrote it, it is of use, too."""
+    if outputs.get("report"):
+        with contextlib.suppress(QgsProcessingException):
+            word_report(str(outputs["report"]), TITLES, names, str(outputs.get("map", "")))
