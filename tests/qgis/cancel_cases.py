@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingException, QgsProcessingFeedback
-from running import Job, algorithm, new_context
-
-
-class Canceller(QgsProcessingFeedback):
-    """A user who cancels as soon as a message is shown."""
-
-    def pushInfo(self, text: str) -> None:
-        super().pushInfo(text)
-        self.cancel()
+from qgis.core import QgsProcessingException
+from running import Canceller, Job, algorithm, new_context
 
 
 def cancelled_late(job: Job) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ MOMENT = 0.7
 
 def asked(job: Job, method: str) -> list[Any]:
     """Parameters of the requests that the engine has had."""
-    lines = (Path(job["engine"]) / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+    noted = Path(job["engine"]) / "requests.jsonl"
+    lines = noted.read_text(encoding="utf-8").splitlines() if noted.exists() else []
     return [one["params"] for one in map(json.loads, lines) if one["method"] == method]
 
 
@@ -83,13 +85,17 @@ def live_wavelengths(job: Job) -> Job:
     second = QgsRasterLayer(str(other), "second")
     QgsProject.instance().addMapLayer(second)
     field = dock.scene.wavelengths
+
+    def opened(count: int) -> bool:
+        return len(asked(job, "open")) == count and bool(dock.session.is_open)
+
     field.setText("400:2500")  # before a scene is chosen: they are for the next one
-    for layer in (person.scene, second, person.scene):
+    for number, layer in enumerate((person.scene, second, person.scene), start=1):
         dock.scene.layers.setLayer(layer)
-        wait_until(lambda layer=layer: dock.scene_path == layer.source() and dock.session.is_open)
+        wait_until(partial(opened, number))
     field.setText("index")
     dock.scene.options_changed.emit()
-    wait_until(lambda: len(asked(job, "open")) == 4 and dock.session.is_open)
+    wait_until(partial(opened, 4))
     dock.scene.layers.setLayer(None)
     wait_until(lambda: not dock.session.is_open)
     dock.scene.layers.setLayer(second)

@@ -67,7 +67,7 @@ def replaced_rasters(job: Job) -> Job:
         ),
         "hsi-geo live": finish,
     }
-    found = {}
+    found: Job = {}
     for name, step in steps.items():
         copy(job["first"], path)
         layer = QgsRasterLayer(path, "map")

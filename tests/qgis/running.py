@@ -34,6 +34,14 @@ class Listener(QgsProcessingFeedback):
         self.stages.add(text)
 
 
+class Canceller(QgsProcessingFeedback):
+    """A user who cancels as soon as a message is shown."""
+
+    def pushInfo(self, text: str) -> None:
+        super().pushInfo(text)
+        self.cancel()
+
+
 def algorithm(name: str) -> QgsProcessingAlgorithm:
     return QgsApplication.processingRegistry().createAlgorithmById(f"hsi_geo:{name}")
 
