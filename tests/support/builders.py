@@ -293,8 +293,8 @@ def points_of(labels: Sequence[int]) -> LabelledPixels:
     )
 
 
-def prediction_of(classes: list[int], sure: float = 0.9) -> Any:
-    """A prediction of three classes with a given confidence."""
-    out_of_fold = np.full((len(classes), 3), (1.0 - sure) / 2, np.float32)
+def prediction_of(classes: list[int], sure: float = 0.9, count: int = 3) -> Any:
+    """A prediction of some pixels, of a number of classes, with a given confidence."""
+    out_of_fold = np.full((len(classes), count), (1.0 - sure) / (count - 1), np.float32)
     out_of_fold[np.arange(len(classes)), classes] = sure
     return Prediction(out_of_fold, out_of_fold)

@@ -148,8 +148,8 @@ def fit_teacher(
     advance()
     shots, ensemble = fitted.shots, fitted.ensemble
     distances = distance_weights(pixels.inputs, ensemble.weights)
-    agreement = accuracy_by_agreement(ensemble.members)
     blocked, here = fitted.blocked, regions.in_scene
+    agreement = accuracy_by_agreement(ensemble.members, blocked.narrowly_drawn)
 
     def exponent(posterior: Float32Array, accuracy: float) -> float:
         return exponent_for(posterior[here], familiarity[here], accuracy)

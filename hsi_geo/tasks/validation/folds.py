@@ -60,8 +60,32 @@ class LabelledPixels:
 
         A class that was drawn in one place cannot tell how it looks at other places.
         """
-        known = np.unique(self.labels[self._held_as_a_whole])
-        return len(known) / max(1, len(self.present))
+        return len(self._known_elsewhere) / max(1, len(self.present))
+
+    @property
+    def _known_elsewhere(self) -> IntArray:
+        """Classes of which whole groups are held out."""
+        return np.unique(self.labels[self._held_as_a_whole])
+
+    @property
+    def narrowly_drawn(self) -> float:
+        """Share of the classes that were drawn by many pixels of one place, 0 to 1.
+
+        All classifiers learn such a class from the same narrow cut. A class of m pixels in g groups counts
+        1 - g / m: what a single pixel shows by chance differs from feature set to feature set.
+
+        Examples:
+            >>> import numpy as np
+            >>> labelled_pixels(np.array([0, 0, 0, 0, 1]), np.array([0, 0, 0, 0, 1])).narrowly_drawn
+            0.375
+            >>> labelled_pixels(np.array([0, 0, 0, 0, 1]), np.array([0, 0, 1, 1, 2])).narrowly_drawn
+            0.0
+        """
+        shares = []
+        for label in np.setdiff1d(self.labels, self._known_elsewhere):
+            groups = self.groups[self.labels == label]
+            shares.append(1.0 - len(np.unique(groups)) / len(groups))
+        return float(np.sum(shares)) / max(1, len(self.present))
 
     @property
     def evidence(self) -> Float64Array:

@@ -79,6 +79,41 @@ def test_a_feature_set_that_contradicts_the_others_loses_its_prior_weight(odd: i
     np.testing.assert_allclose(prior[kept], before[kept] / before[kept].sum(), rtol=0.05)
 
 
+@pytest.mark.parametrize("narrowly_drawn", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_maps_that_agree_more_are_expected_to_be_more_accurate(
+    classes: int, narrowly_drawn: float
+) -> None:
+    """From one right guess in K', where maps agree by chance only, to 1."""
+    generator = np.random.default_rng(3)
+    first = generator.integers(0, classes, 3000)
+    found = []
+    for same in (0.0, 0.3, 0.6, 0.9, 1.0):
+        guesses = generator.integers(0, classes, 3000)
+        other = np.where(np.arange(3000) < same * 3000, first, guesses)
+        maps = [prediction_of(one.tolist(), count=classes) for one in (first, other)]
+        renamed = [
+            prediction_of((classes - 1 - one).tolist(), count=classes) for one in (other, first)
+        ]
+        found.append(averaging.accuracy_by_agreement(maps, narrowly_drawn))
+        assert averaging.accuracy_by_agreement(renamed, narrowly_drawn) == pytest.approx(found[-1])
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(1.0 / classes, abs=0.02)
+    assert found[-1] == 1.0
+
+
+def test_maps_of_classes_drawn_in_one_place_share_their_errors() -> None:
+    first, other = [0, 1] * 50, [0, 1] * 25 + [0, 1, 1, 0] * 12 + [0, 1]
+    kappa = averaging.agreement_beyond_chance(np.array(first), np.array(other))
+    maps = [prediction_of(one, count=2) for one in (first, other)]
+    found = [averaging.accuracy_by_agreement(maps, share) for share in (1.0, 0.5, 0.0)]
+    known = 1.0 / (1.0 + 2.0 * ((1.0 - kappa) / kappa) ** 2)
+    assert kappa == pytest.approx(0.52)
+    assert found[0] == pytest.approx(known + (1.0 - known) / 2)
+    assert found[1] == pytest.approx((found[0] + found[2]) / 2)
+    assert found[2] == pytest.approx(kappa + (1.0 - kappa) / 2)
+
+
 def test_held_out_shots_decide_between_contexts_and_not_within_one() -> None:
     truth = [0, 1, 2] * 4
     shots = points_of(truth)
