@@ -58,7 +58,7 @@ MIN_AGREEMENT = 1e-3
 
 #: Divisor of the odds that the class of a pixel is known for which predictions agree, where classes were drawn by
 #: many pixels of one place. With one square a class, kappa 0.6 comes with an accuracy of 0.55, and 0.8 with 0.9.
-SHARED_ERRORS = 2.0
+NARROW_ODDS_DIVISOR = 2.0
 
 #: Prior weight of leaving the graphs out if no class has shots in several places; it is 1 if all classes have.
 NO_GRAPH_PRIOR = 3.0
@@ -203,8 +203,10 @@ def accuracy_by_agreement(found: list[Prediction], narrowly_drawn: float) -> flo
     So Cohen's kappa, the mean of all pairs, is taken for the share of pixels whose class is known. The class of the
     others is guessed, and one guess in K' is right.
 
-    Where a class was drawn by many pixels of one place, all predictions miss what it looks like elsewhere, and agree on
-    the same errors. Then the odds that the class of a pixel is known are the square of the odds of kappa, over `SHARED_ERRORS`.
+    Where classes were drawn by many pixels of one place, the accuracy is lower than a low kappa says, since all
+    predictions miss what a class looks like elsewhere, and higher than a high kappa says. Then the odds that the class
+    of a pixel is known are the square of the odds of kappa, over `NARROW_ODDS_DIVISOR`. The curve is measured, see
+    docs/experiments/confidence-by-agreement.md.
 
     Args:
         found: Predictions of the same pixels; of one prediction alone the result is 1.
@@ -214,7 +216,7 @@ def accuracy_by_agreement(found: list[Prediction], narrowly_drawn: float) -> flo
     classes = [prediction.probabilities.argmax(axis=1) for prediction in found]
     kappas = [agreement_beyond_chance(one, other) for one, other in combinations(classes, 2)]
     kappa = float(np.mean(kappas)) if kappas else 1.0
-    known_of_one_place = kappa**2 / (kappa**2 + SHARED_ERRORS * (1.0 - kappa) ** 2)
+    known_of_one_place = kappa**2 / (kappa**2 + NARROW_ODDS_DIVISOR * (1.0 - kappa) ** 2)
     known = (1.0 - narrowly_drawn) * kappa + narrowly_drawn * known_of_one_place
     return known + (1.0 - known) / int(found[0].probabilities.shape[1])
 

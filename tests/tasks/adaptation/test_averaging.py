@@ -102,7 +102,7 @@ def test_maps_that_agree_more_are_expected_to_be_more_accurate(
     assert found[-1] == 1.0
 
 
-def test_maps_of_classes_drawn_in_one_place_share_their_errors() -> None:
+def test_agreement_counts_otherwise_where_classes_were_drawn_in_one_place() -> None:
     first, other = [0, 1] * 50, [0, 1] * 25 + [0, 1, 1, 0] * 12 + [0, 1]
     kappa = averaging.agreement_beyond_chance(np.array(first), np.array(other))
     maps = [prediction_of(one, count=2) for one in (first, other)]
