@@ -16,7 +16,13 @@ from typing import Any
 from cancel_cases import cancelled_late
 from designer_cases import batch_dialog, dialogs, helped, whole_model
 from engine_cases import live_orphan, live_restart
-from follow_cases import live_follows, live_typed_name, live_undone_names, live_wavelengths
+from follow_cases import (
+    live_follows,
+    live_kept_classes,
+    live_typed_name,
+    live_undone_names,
+    live_wavelengths,
+)
 from label_cases import (
     layers_of_project,
     named_values,
@@ -340,6 +346,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_drawing,
         live_fixed_layers,
         live_follows,
+        live_kept_classes,
         live_layers,
         live_leaving,
         live_mixed_fields,

@@ -10,10 +10,15 @@ from typing import Any
 
 from live_person import Job, Person, pause, wait_until
 from qgis.core import (
+    QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
     QgsDataProvider,
     QgsProject,
     QgsRasterLayer,
+    QgsRendererCategory,
+    QgsSymbol,
+    QgsVectorLayer,
+    QgsVectorLayerUtils,
 )
 from qgis.PyQt.QtCore import Qt
 
@@ -133,6 +138,61 @@ def live_undone_names(job: Job) -> Job:
     dock.shots.choose(0)
     note("another C")
     return {"found": found}
+
+
+def live_kept_classes(job: Job) -> Job:
+    """Rename classes, and let shots have the old names again, or lose the new ones, without an undo."""
+    person = drawn(job)
+    shots, found = person.dock.shots, {}
+    layer = shots.points()
+    field = layer.fields().lookupField("class")
+
+    def names() -> list[str]:
+        return [one.name for one in shots.classes]
+
+    def ids(name: str) -> list[int]:
+        return [one.id() for one in layer.getFeatures() if one["class"] == name]
+
+    def relabel(before: str, after: str) -> None:
+        layer.beginEditCommand("Attributes changed")
+        for one in ids(before):
+            layer.changeAttributeValue(one, field, after)
+        layer.endEditCommand()
+
+    shots.rename(0, "forest")
+    relabel("forest", "A")
+    found["relabelled"] = names()
+    layer.undoStack().undo()
+    found["relabelled, undone"] = names()
+
+    shots.rename(names().index("B"), "Class 4")
+    shots.rename(names().index("Class 4"), "water")
+    shots.add_class()
+    person.draw([[50, 30]], str(len(names())))
+    layer.deleteFeatures(ids("water"))
+    found["new class of an old name"] = [names(), shots.counts()]
+
+    shots.rename(names().index("forest"), "wood")
+    other = QgsVectorLayer(f"Point?crs={layer.crs().authid()}&field=class:string", "b", "memory")
+    QgsProject.instance().addMapLayer(other)
+    values = ("forest", "wood", "sand")
+    other.setRenderer(
+        QgsCategorizedSymbolRenderer(
+            "class",
+            [
+                QgsRendererCategory(one, QgsSymbol.defaultSymbol(other.geometryType()), one)
+                for one in values
+            ],
+        )
+    )
+    shots.use([other])
+    other.startEditing()
+    for value in ("forest", "sand"):
+        feature = QgsVectorLayerUtils.createFeature(other, layer.getFeature(ids("wood")[0]).geometry())
+        feature["class"] = value
+        other.addFeature(feature)
+    found["another layer"] = names()
+    return found
 
 
 def live_typed_name(job: Job) -> Job:

@@ -41,6 +41,17 @@ def test_undo_gives_a_class_its_name_back(live: Case) -> None:
     assert found[-1][2] == {"A": 3, "B": 2}
 
 
+def test_classes_stay_where_no_rename_was_undone(live: Case) -> None:
+    """Shots have the name of before, and the new name has none: that alone is no undo."""
+    found = live("live_kept_classes")
+    assert found["relabelled"] == ["forest", "B", "A"]
+    assert found["relabelled, undone"] == ["forest", "B", "A"]
+    names, counts = found["new class of an old name"]
+    assert names == ["forest", "water", "A", "Class 4"]
+    assert counts == {"forest": 2, "Class 4": 1}
+    assert found["another layer"] == ["forest", "wood", "sand"]
+
+
 def test_a_name_that_is_typed_lies_in_the_folder_of_the_dialog(case: Case, tmp_path: Path) -> None:
     """The engine has a folder of its own, and links need whole paths."""
     elsewhere = str(tmp_path / "elsewhere" / "map.tif")

@@ -2,46 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 from ..class_names import class_name
 from .classes import Classes, ShotClass
 
-#: Name of a class before and after it was renamed.
-Renames = tuple[tuple[str, str], ...]
+#: Id of a layer, and that of a feature in it.
+Shots = frozenset[tuple[str, int]]
 
 
-def with_rename(renames: Renames, before: str, after: str, *, is_undoable: bool) -> Renames:
-    """The renames, and another one. Earlier ones of a class that has a name now by a person's will no longer count.
+@dataclass(frozen=True)
+class Rename:
+    """A class that was renamed.
+
+    Attributes:
+        before: Its name before.
+        after: Its name after.
+        shots: The shots that it had: an undo gives all of these the name back, and no others.
+    """
+
+    before: str
+    after: str
+    shots: Shots
+
+
+Renames = tuple[Rename, ...]
+
+
+def with_rename(renames: Renames, one: Rename) -> Renames:
+    """The renames, and another one, if shots hold the name: else there is nothing that QGIS can undo.
 
     Args:
         renames: Earlier renames.
-        before: Name of a class.
-        after: Its new name.
-        is_undoable: Whether shots hold the name, so that QGIS can undo it.
+        one: The rename.
 
-    >>> with_rename((("a", "b"),), "b", "c", is_undoable=True)
-    (('a', 'b'), ('b', 'c'))
-    >>> with_rename((("a", "b"),), "Class 3", "a", is_undoable=False)
+    >>> first, second = Rename("a", "b", frozenset({("x", 1)})), Rename("b", "c", frozenset({("x", 1)}))
+    >>> with_rename((first,), second) == (first, second)
+    True
+    >>> with_rename((first,), Rename("Class 3", "a", frozenset()))
     ()
     """
-    kept = tuple(pair for pair in renames if after not in pair)
-    return (*kept, (before, after)) if is_undoable else kept
+    kept = without_names(renames, {one.after})
+    return (*kept, one) if one.shots else kept
 
 
-def followed(classes: Classes, renames: Renames, present: Collection[str]) -> Classes:
-    """The classes, where the shots of some have their earlier name again: it is that class, with its key and colour.
+def without_names(renames: Renames, names: Collection[str]) -> Renames:
+    """The renames without those of names that other classes have now by a person's will.
+
+    Args:
+        renames: The renames.
+        names: Names of these classes.
+    """
+    return tuple(one for one in renames if one.before not in names and one.after not in names)
+
+
+def followed(
+    classes: Classes,
+    renames: Renames,
+    present: Collection[str],
+    shots_of: Callable[[str], Shots],
+) -> Classes:
+    """The classes, where all shots of a rename have the other name: it is that class, with its key and colour.
+
+    In any other case there are two classes, so that none is lost.
 
     Args:
         classes: The classes, with a new one for each name that the shots have.
         renames: Renames that QGIS may have undone, or done again.
         present: Names of the classes that have shots.
+        shots_of: Function that finds the shots of a name.
     """
     found = {one.name: one for one in classes}
-    for pair in (*reversed(renames), *renames):
+    for rename in (*reversed(renames), *renames):
+        pair = rename.before, rename.after
         for gone, back in (pair, pair[::-1]):
-            if gone in found and back in found and back in present and gone not in present:
+            if (
+                gone in found
+                and back in found
+                and back in present
+                and gone not in present
+                and shots_of(back) == rename.shots
+            ):
                 one = _with_name_of(found[gone], found.pop(back))
                 found = {
                     each.name: each

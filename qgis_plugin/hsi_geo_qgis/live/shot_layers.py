@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from qgis.core import (
@@ -32,7 +33,7 @@ from .classes import (
 )
 from .merging import grown, merged, renamed, restyled, values_in
 from .new_layers import is_made
-from .renames import Renames, followed, with_rename
+from .renames import Rename, Renames, Shots, followed, with_rename, without_names
 from .shot_edits import Chosen, add, delete, why_no_class, write_class
 from .shot_features import FIELD, Collected, collected, transformed
 
@@ -57,6 +58,7 @@ class ShotLayers(ChosenLayers):
 
     def _on_layers(self) -> None:
         """Read the classes. A layer that is not drawn by them gets such a style."""
+        self._renames = ()  # those of other layers
         self._read_classes()
         self._style()
         self.choose(min(self.current, max(0, len(self.classes) - 1)))
@@ -81,7 +83,9 @@ class ShotLayers(ChosenLayers):
     def add_class(self) -> None:
         """Add a class, and make it the current one."""
         numeric = any(self._is_numeric(layer) for layer in self.alive())
-        self._set_classes((*self.classes, new_class(self.classes, is_numeric=numeric)))
+        one = new_class(self.classes, is_numeric=numeric)
+        self._renames = without_names(self._renames, {one.name})
+        self._set_classes((*self.classes, one))
         self.choose(len(self.classes) - 1)
 
     def rename(self, index: int, name: str) -> str:
@@ -109,7 +113,8 @@ class ShotLayers(ChosenLayers):
         self._renaming = False
         if problem:
             return f"Class {one.name} keeps its name. {problem}"
-        self._renames = with_rename(self._renames, one.name, name, is_undoable=bool(chosen))
+        shots = frozenset((layer.id(), shot) for layer, _, ids in chosen for shot in ids)
+        self._renames = with_rename(self._renames, Rename(one.name, name, shots))
         self._replace(index, renamed(one, name, [layer.id() for layer in texts]))
         return ""
 
@@ -210,6 +215,8 @@ class ShotLayers(ChosenLayers):
                 styled, values = read_classes(layer, field), self._values(layer)
                 found = restyled(self.classes, values, styled, layer.id())
                 if found != self.classes:  # the layer whose style was changed
+                    names = {one.name for one in found} - {one.name for one in self.classes}
+                    self._renames = without_names(self._renames, names)
                     self._set_classes(found)
                     return
 
@@ -222,7 +229,7 @@ class ShotLayers(ChosenLayers):
             classes = grown(classes, layer, self.field(layer), is_numeric=numeric)
         self._tell_lost()
         if self._renames:
-            classes = followed(classes, self._renames, self._present(classes))
+            classes = self._followed(classes)
         if classes == self.classes:
             self.changed.emit()
             return
@@ -231,6 +238,33 @@ class ShotLayers(ChosenLayers):
         if [one.name for one in classes[self.current : self.current + 1]] != before:
             here = [index for index, one in enumerate(classes) if one.name in before]
             self.choose(here[0] if here else min(self.current, len(classes) - 1))
+
+    def _followed(self, classes: Classes) -> Classes:
+        """The classes after an undo or a redo; a person's own edit, which is an edit command, is none."""
+        present = self._present(classes)
+        found = followed(classes, self._renames, present, partial(self._shots_of, classes))
+        if found != classes and any(layer.isEditCommandActive() for layer in self.alive()):
+            self._renames = ()
+            return classes
+        return found
+
+    def _shots_of(self, classes: Classes, name: str) -> Shots:
+        """The shots of a class."""
+        found = set()
+        for layer in self.alive():
+            values = values_in(classes, layer.id(), is_numeric=self._is_numeric(layer))
+            keys = {
+                class_name(value)
+                for one, each in zip(classes, values)
+                for value in each
+                if one.name == name
+            }
+            index = self._index(layer)
+            for feature in layer.getFeatures() if index >= 0 else ():
+                value = feature.attribute(index)
+                if is_class(value) and class_name(value) in keys:
+                    found.add((layer.id(), feature.id()))
+        return frozenset(found)
 
     def _present(self, classes: Classes) -> set[str]:
         """Names of the classes that have shots."""
