@@ -19,7 +19,7 @@ from qgis.utils import iface
 
 from .about import ICON, VERSION, help_page
 from .class_styles import form_names
-from .destinations import check_destinations
+from .destinations import check_destinations, written_paths
 from .interpreter import LauncherError
 from .label_layers import field_text, find_labels, labels_problem
 from .layers import Parameters, is_output_wanted, scene_title, vector_layer
@@ -29,7 +29,7 @@ from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
 from .runner import NOTHING_KEPT, Run, launcher, run_command
 from .scene_choice import scene_problem
-from .styling import remove_stale_style, write_confidence_style
+from .styling import read_anew, remove_stale_style, write_confidence_style
 
 Results = dict[str, Any]
 
@@ -109,6 +109,7 @@ class HsiGeoAlgorithm(ParameterValues):
         """Check the files to write, and read styles of label layers, on the main thread, where layers live."""
         check_destinations(self, parameters, context)
         self.started = datetime.now()
+        self.written = written_paths(self, parameters, context)
         self.summary: RunSummary | None = None
         self.labels = []
         self.names = {}
@@ -134,7 +135,9 @@ class HsiGeoAlgorithm(ParameterValues):
     def postProcessAlgorithm(
         self, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Results:
-        """Show the accuracy in QGIS's message bar; QGIS calls this on the main thread."""
+        """Read replaced files anew, and show the accuracy in QGIS's message bar; QGIS calls this on the main thread."""
+        if context.project() is not None:
+            read_anew(context.project(), self.written, self.started.timestamp())
         if self.summary is not None and iface is not None:
             iface.messageBar().pushMessage(
                 "hsi-geo", self.summary.message, Qgis.MessageLevel.Success, MESSAGE_SECONDS

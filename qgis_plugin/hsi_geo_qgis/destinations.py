@@ -16,12 +16,12 @@ from qgis.core import (
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterDefinition,
     QgsProperty,
-    QgsProviderRegistry,
     QgsRasterLayer,
+    QgsVectorLayer,
 )
 
 from .layers import Parameters, vector_layer
-from .products import product_of, without_options
+from .products import file_of, is_same_file, product_of, without_options
 from .record import has_record, record_path
 from .styling import is_confidence_style
 
@@ -34,6 +34,9 @@ _BESIDE = {
     "REPORT": "_report.html",
     "ZONE_TABLE": "_zones.csv",
 }
+
+#: Layers that a batch writes into its folder, and tables.
+_IN_FOLDER = ("polygons", "zones")
 
 #: What scripts and dialogs give for an output that QGIS makes a temporary file for.
 _TEMPORARY = "TEMPORARY_OUTPUT"
@@ -54,17 +57,20 @@ def check_destinations(
         context: As given to the algorithm.
 
     Raises:
-        QgsProcessingException: If a folder is missing or cannot be written to, or a file would replace another one.
+        QgsProcessingException: If a folder is missing or cannot be written to, a file would replace another one, or one
+            whose layer is being edited.
     """
     wanted = {}
     for definition in algorithm.destinationParameterDefinitions():
         path = _chosen_path(parameters.get(definition.name()), context)
         if path and definition.type() == _FOLDER:
             _check_folder(_existing(path))
+            _check_edits(context, definition.description(), path, is_folder=True)
         elif path:
             _check_folder(os.path.dirname(os.path.abspath(path)))
             if os.path.isdir(path):
                 raise QgsProcessingException(f"'{path}' is a folder; choose a file")
+            _check_edits(context, definition.description(), path)
             wanted[definition.name()] = definition, path
     if not wanted:
         return
@@ -136,9 +142,7 @@ def _files_read(
 
 def _files_of_layer(layer: QgsMapLayer) -> Iterator[str]:
     """Files that a layer shows, and the record of a class map."""
-    source = str(layer.source())
-    found = QgsProviderRegistry.instance().decodeUri(layer.providerType(), source)
-    path = str(found.get("path") or "").removeprefix("file://")
+    source, path = str(layer.source()), file_of(layer)
     if path and has_record(path):
         yield record_path(path)
     name = without_options(source) if isinstance(layer, QgsRasterLayer) else path
@@ -174,6 +178,39 @@ def _chosen_path(value: Any, context: QgsProcessingContext) -> str:
         return ""
     is_database = "://" in value or "dbname=" in value or value.startswith("memory:")
     return "" if is_database else value
+
+
+def written_paths(
+    algorithm: QgsProcessingAlgorithm, parameters: Parameters, context: QgsProcessingContext
+) -> list[str]:
+    """Files and folders that the user chose for the outputs.
+
+    Args:
+        algorithm: The algorithm.
+        parameters: As given to the algorithm.
+        context: As given to the algorithm.
+    """
+    names = [one.name() for one in algorithm.destinationParameterDefinitions()]
+    paths = [_chosen_path(parameters.get(name), context) for name in names]
+    return [path for path in paths if path]
+
+
+def _check_edits(
+    context: QgsProcessingContext, title: str, path: str, *, is_folder: bool = False
+) -> None:
+    """Refuse a file whose layer is being edited: QGIS would write the edits onto other features of the new file."""
+    project = context.project()
+    for layer in [] if project is None else project.mapLayers().values():
+        if not isinstance(layer, QgsVectorLayer) or not layer.isEditable():
+            continue
+        shown = file_of(layer)
+        folder, name = os.path.split(shown)
+        is_inside = is_folder and bool(shown) and is_same_file(folder, path)
+        if (is_inside and name.startswith(_IN_FOLDER)) or (shown and is_same_file(shown, path)):
+            raise QgsProcessingException(
+                f"'{title}' would replace '{shown}', which layer '{layer.name()}' shows, and that layer is being edited; "
+                "save or discard its edits first, and end editing"
+            )
 
 
 def _check_folder(folder: str) -> None:

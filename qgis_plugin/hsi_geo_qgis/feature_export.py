@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from qgis.core import (
@@ -86,7 +86,8 @@ def export_source(
     more: Sequence[str] = (),
     names: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
-    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`. They keep their ids.
+    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`. They keep their ids, if those are
+    saved and each is that of one feature.
 
     Args:
         source: The features.
@@ -124,12 +125,7 @@ def export_source(
     request = QgsFeatureRequest().setSubsetOfAttributes(attributes)
     # hsi-geo repairs invalid polygons, or names them in an error.
     unchecked = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
-    taken: set[int] = set()
-    for feature in source.getFeatures(request, unchecked):
-        if feedback.isCanceled():
-            break
-        own_id = feature.id() if feature.id() not in taken else None  # a database may repeat them
-        taken.add(feature.id())
+    for own_id, feature in _numbered(source.getFeatures(request, unchecked), feedback):
         copy = QgsFeature(fields)
         copy.setGeometry(feature.geometry())
         copy.setAttributes(
@@ -145,6 +141,27 @@ def export_source(
             raise QgsProcessingException(f"'{path}' cannot be written: {writer.errorMessage()}")
     del writer  # closes the file
     return path
+
+
+def _numbered(
+    features: Iterable[QgsFeature], feedback: QgsProcessingFeedback
+) -> Iterator[tuple[int, QgsFeature]]:
+    """Features and their ids. Ids that are repeated, and those of unsaved features, are new ones above all others.
+
+    Unsaved features have the ids -2, -3 and so on, in the order in which they were drawn.
+    """
+    taken: set[int] = set()
+    left = []
+    for feature in features:
+        if feedback.isCanceled():
+            return
+        if feature.id() < 0 or feature.id() in taken:  # a database may repeat them
+            left.append(feature)
+        else:
+            taken.add(feature.id())
+            yield feature.id(), feature
+    left.sort(key=lambda one: max(0, -one.id()))
+    yield from enumerate(left, start=1 + max(taken, default=0))
 
 
 def _attributes(source: QgsProcessingFeatureSource, field: str, more: Sequence[str]) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qgis.core import QgsMapLayer, QgsObjectCustomProperties
+from qgis.core import QgsMapLayer, QgsObjectCustomProperties, QgsProviderRegistry
 from qgis.PyQt.QtXml import QDomDocument
 
 from .command import Value
@@ -214,6 +214,16 @@ def _absolute(value: Value) -> Value:
     """The value of an option; the path of a file without the folder that QGIS runs in."""
     is_file = isinstance(value, str) and os.path.exists(value)
     return os.path.abspath(str(value)) if is_file else value
+
+
+def file_of(layer: QgsMapLayer) -> str:
+    """Path of the file that a layer shows; empty if it shows none.
+
+    Args:
+        layer: The layer.
+    """
+    found = QgsProviderRegistry.instance().decodeUri(layer.providerType(), str(layer.source()))
+    return str(found.get("path") or "").removeprefix("file://")
 
 
 def is_same_file(one: str, other: str) -> bool:

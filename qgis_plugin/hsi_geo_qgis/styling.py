@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from qgis.core import (
@@ -14,6 +15,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProject,
     QgsRasterLayer,
     QgsRasterRenderer,
     QgsRasterShader,
@@ -22,10 +24,13 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-from .products import ShownProduct, remember_product
+from .products import ShownProduct, file_of, is_same_file, remember_product
 
 #: Custom property in the styles (.qml) that are written beside confidences.
 CONFIDENCE_PROPERTY = "hsi_geo/confidence"
+
+#: Seconds by which times of files may lie before those of the clock.
+_CLOCK_S = 2.0
 
 #: Per cent and colour of the confidence ramp: viridis, which is safe for colour-blind readers.
 RAMP = ((0, "#440154"), (25, "#3b528b"), (50, "#21918c"), (75, "#5ec962"), (100, "#fde725"))
@@ -47,6 +52,38 @@ def show_as_written(layer: QgsMapLayer, style: str = "") -> None:
     else:
         layer.loadDefaultStyle()
     layer.triggerRepaint()
+
+
+def read_anew(project: QgsProject, paths: Sequence[str], since: float = 0.0) -> None:
+    """Read the layers of a project anew whose files a run has replaced; call on the main thread.
+
+    Rasters get the style of their file, too: it names the classes of the new pixels.
+
+    Args:
+        project: The project.
+        paths: Files that were written, and folders.
+        since: Time of the start in seconds since 1970: folders hold other files, too.
+    """
+    for layer in project.mapLayers().values():
+        file = file_of(layer)
+        if not _is_written(file, paths, since) or layer.isEditable():
+            continue
+        if isinstance(layer, QgsRasterLayer):
+            show_as_written(layer)
+        else:
+            layer.reload()
+            layer.triggerRepaint()
+
+
+def _is_written(file: str, paths: Sequence[str], since: float) -> bool:
+    """Whether a file is one of others, or lies in one of them, and is as new as a run."""
+    folder = os.path.dirname(file)
+    if not file or not any(is_same_file(file, one) or is_same_file(folder, one) for one in paths):
+        return False
+    try:
+        return os.path.getmtime(file) >= since - _CLOCK_S
+    except OSError:
+        return False
 
 
 class StyleBeside(QgsProcessingLayerPostProcessorInterface):

@@ -26,6 +26,7 @@ from follow_cases import (
 from label_cases import (
     layers_of_project,
     named_values,
+    numbered_features,
     selected_only,
     several_labels,
     temporary_and_styled,
@@ -71,7 +72,13 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from replaced_cases import broken_layers, replaced_rasters, replaced_results
+from replaced_cases import (
+    broken_layers,
+    edited_results,
+    replaced_rasters,
+    replaced_results,
+    replaced_twins,
+)
 from running import Job, algorithm, cancelled_when, classify, new_context, run
 from set_up_cases import menu, set_up, set_up_dialog
 from shot_cases import (
@@ -323,6 +330,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         batch_dialog,
         whole_model,
         named_values,
+        numbered_features,
         names_by_locale,
         doubled_labels,
         mapped_parents_and_zones,
@@ -369,6 +377,8 @@ CASES: dict[str, Callable[[Job], Job]] = {
         broken_layers,
         replaced_rasters,
         replaced_results,
+        replaced_twins,
+        edited_results,
     )
 }
 

@@ -188,7 +188,9 @@ def live_kept_classes(job: Job) -> Job:
     shots.use([other])
     other.startEditing()
     for value in ("forest", "sand"):
-        feature = QgsVectorLayerUtils.createFeature(other, layer.getFeature(ids("wood")[0]).geometry())
+        feature = QgsVectorLayerUtils.createFeature(
+            other, layer.getFeature(ids("wood")[0]).geometry()
+        )
         feature["class"] = value
         other.addFeature(feature)
     found["another layer"] = names()

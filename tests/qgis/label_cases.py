@@ -15,7 +15,9 @@ from qgis.core import (
     QgsMarkerSymbol,
     QgsPalettedRasterRenderer,
     QgsPointXY,
+    QgsProcessingFeatureSource,
     QgsProcessingFeatureSourceDefinition,
+    QgsProcessingFeedback,
     QgsProcessingOutputLayerDefinition,
     QgsProject,
     QgsRasterLayer,
@@ -81,6 +83,39 @@ def temporary_and_styled(job: Job) -> Job:
         if found["ok"]
     }
     return found
+
+
+def numbered_features(job: Job) -> Job:
+    """Export features with the ids of each row, and three that were drawn and not saved."""
+    from hsi_geo_qgis.feature_export import export_source
+
+    layer = QgsVectorLayer("Point?crs=EPSG:32633&field=class:string", "x", "memory")
+    context, feedback = new_context(), QgsProcessingFeedback()
+
+    def point(number: int, fid: int) -> QgsFeature:
+        feature = QgsFeature(layer.fields(), fid)
+        feature.setGeometry(QgsGeometry.fromPointXY(QgsPointXY(number, number)))
+        feature["class"] = str(number)
+        return feature
+
+    class Source(QgsProcessingFeatureSource):
+        def __init__(self, ids: list[int]) -> None:
+            super().__init__(layer, context)
+            self.ids = ids
+
+        def getFeatures(self, *_: Any) -> Any:
+            return (point(number, fid) for number, fid in enumerate(self.ids))
+
+    def exported(source: QgsProcessingFeatureSource) -> list[Any]:
+        found = QgsVectorLayer(export_source(source, context, feedback, "class"), "found", "ogr")
+        return [[one.id(), one["class"]] for one in found.getFeatures()]
+
+    rows = [exported(Source(ids)) for ids in job["rows"]]
+    layer.dataProvider().addFeatures([point(0, 1)])
+    layer.startEditing()
+    for number in (1, 2, 3):
+        layer.addFeature(point(number, 0))
+    return {"rows": rows, "unsaved": exported(QgsProcessingFeatureSource(layer, context))}
 
 
 def without_crs(job: Job) -> Job:

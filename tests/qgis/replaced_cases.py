@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,9 @@ def replaced_results(job: Job) -> Job:
     project, found = QgsProject.instance(), []
     for row in job["rows"]:
         context, feedback = new_context(), QgsProcessingFeedback()
-        output = QgsProcessingOutputLayerDefinition(row["output"], project)
+        output: Any = row["output"]  # not opened
+        if row["is_opened"]:
+            output = QgsProcessingOutputLayerDefinition(output, project)
         done = algorithm(row["algorithm"]).create()
         parameters = {**row["parameters"], "OUTPUT": output}
         _, ok = done.run(parameters, context, feedback, {}, False)
@@ -80,6 +84,54 @@ def replaced_rasters(job: Job) -> Job:
         found[f"layers of {name}"] = len(QgsProject.instance().mapLayers())
         QgsProject.instance().clear()
     return found
+
+
+def replaced_twins(job: Job) -> Job:
+    """Replace a file that two layers show, one of them in a group of the user, as a run and *Finish* do."""
+    from hsi_geo_qgis.live.finish import add_results
+    from hsi_geo_qgis.styling import read_anew
+
+    path, old = job["path"], str(Path(job["path"]).with_name("old.tif"))
+    project, root = QgsProject.instance(), QgsProject.instance().layerTreeRoot()
+    folder, when = str(Path(path).parent), datetime(2026, 11, 28, 14, 5)
+    copy(job["first"], old)
+    os.utime(old, (0, 0))
+    steps = {
+        "a run": lambda: read_anew(project, [path]),
+        "a batch": lambda: read_anew(project, [folder], time.time() - 60),
+        "hsi-geo live": lambda: add_results({"outputs": {"map": path}}, "Szene", {}, "class", when),
+    }
+    found: Job = {}
+    for name, step in steps.items():
+        copy(job["first"], path)
+        mine, twin, other = (QgsRasterLayer(one, "My map") for one in (path, path, old))
+        project.addMapLayers([twin, other])
+        project.addMapLayer(mine, False)
+        root.addGroup("My own group").addLayer(mine)
+        other.setOpacity(0.5)
+        copy(job["other"], path)
+        step()
+        QgsApplication.processEvents()
+        found[name] = [shown(mine), shown(twin)]
+        names = {node.name(): [one.name() for one in node.children()] for node in root.findGroups()}
+        found[f"tree of {name}"] = [names, mine.name(), other.opacity()]
+        project.clear()
+    return found
+
+
+def edited_results(job: Job) -> Job:
+    """Run algorithms into files whose layers are being edited."""
+    rows = []
+    for row in job["rows"]:
+        layer = QgsVectorLayer(row["shown"], "my places")
+        QgsProject.instance().addMapLayer(layer)
+        layer.startEditing()
+        layer.changeAttributeValue(1, layer.fields().lookupField("class"), "seen")
+        done = run(row["algorithm"], row["parameters"])
+        rows.append([done["ok"], done.get("error") or done["log"]])
+        layer.rollBack()
+        QgsProject.instance().clear()
+    return {"rows": rows}
 
 
 def copy(source: str, target: str) -> None:

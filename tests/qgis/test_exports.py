@@ -133,3 +133,22 @@ def test_features_keep_the_ids_that_qgis_shows(
     assert list(found.index) == list(ids)
     assert list(found.columns) == [field, "geometry"]
     assert list(found[field]) == list(points[field])[-len(ids) :]
+
+
+#: Ids of the features in their order, and what the file has: ids and numbers of the features.
+IDS = [
+    ([3, 1, 7], [[1, "1"], [3, "0"], [7, "2"]]),
+    ([5, 5, 6], [[5, "0"], [6, "2"], [7, "1"]]),
+    ([5, 6, 5, 6, 5], [[5, "0"], [6, "1"], [7, "2"], [8, "3"], [9, "4"]]),
+    ([0, 1], [[0, "0"], [1, "1"]]),
+    ([-4, -3, -2], [[1, "2"], [2, "1"], [3, "0"]]),
+    ([-3, 9, -2, 4, 9], [[4, "3"], [9, "1"], [10, "4"], [11, "2"], [12, "0"]]),
+]
+
+
+def test_repeated_and_unsaved_features_have_ids_of_their_own(case: Case) -> None:
+    """In the order of the layer, or of drawing: QGIS numbers unsaved features -2, -3 and so on."""
+    found = case("numbered_features", rows=[ids for ids, _ in IDS])
+    for row, (ids, expected) in zip(found["rows"], IDS, strict=True):
+        assert row == expected, ids
+    assert found["unsaved"] == [[1, "0"], [2, "1"], [3, "2"], [4, "3"]]

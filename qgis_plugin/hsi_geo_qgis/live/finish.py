@@ -26,7 +26,7 @@ from ..about import ICON, VERSION
 from ..layers import file_stem
 from ..products import is_same_file
 from ..run_group import RUN_PROPERTY, RunSummary, leave_group, run_group
-from ..styling import remove_stale_style, show_as_written, write_confidence_style
+from ..styling import read_anew, remove_stale_style, show_as_written, write_confidence_style
 
 #: Setting of the folder in which the dialog begins.
 _LAST_FOLDER = "hsi_geo/live_folder"
@@ -188,8 +188,8 @@ def add_results(
     outputs = result.get("outputs") or {}
     if outputs.get("map"):
         remove_stale_style(outputs["map"])
-    root = QgsProject.instance().layerTreeRoot()
-    group = run_group(root, summary)
+    project = QgsProject.instance()
+    root = project.layerTreeRoot()
     for output, key, title in (
         ("OUTPUT", "map", "Class map"),
         ("CONFIDENCE", "confidence", "Confidence"),
@@ -202,10 +202,16 @@ def add_results(
         layer = _layer_of(path)
         if not layer.isValid():
             continue
+        read_anew(project, [path])
         show_as_written(layer)
-        layer.setName(summary.layer_name(title, output))
         layer.setMetadata(summary.metadata(layer, title))
-        before, node = root.findLayer(layer), group.addLayer(layer)
+        before = root.findLayer(layer)
+        is_own = before is not None and not before.parent().customProperty(RUN_PROPERTY)
+        if not is_own or layer.name().startswith(title):  # else a person has named it
+            layer.setName(summary.layer_name(title, output))
+        if is_own:  # a person has put it there
+            continue
+        node = run_group(root, summary).addLayer(layer)
         if before is not None:
             leave_group(before)  # not earlier: QGIS removes layers that are nowhere in the tree
         node.setCustomProperty(RUN_PROPERTY, output)
