@@ -19,6 +19,7 @@ from engine_cases import live_orphan, live_restart
 from follow_cases import (
     live_follows,
     live_kept_classes,
+    live_restored_wavelengths,
     live_typed_name,
     live_undone_names,
     live_wavelengths,
@@ -365,6 +366,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_project,
         live_removed,
         live_restart,
+        live_restored_wavelengths,
         live_saved_shots,
         live_session,
         live_small_copy,

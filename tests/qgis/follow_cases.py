@@ -108,6 +108,32 @@ def live_wavelengths(job: Job) -> Job:
     return {"opened": [one.get("wavelengths", "") for one in asked(job, "open")]}
 
 
+def live_restored_wavelengths(job: Job) -> Job:
+    """Wavelengths in a project whose scene is there, is gone, or has lost its file, and another scene after it."""
+    from hsi_geo_qgis.live.project_state import LiveState, write_state
+
+    person, found = Person(job), []
+    dock, project = person.dock, QgsProject.instance()
+    second, broken = (Path(job["folder"]) / name for name in ("second.tif", "broken.tif"))
+    for path in (second, broken):
+        shutil.copy(job["scene"], path)
+    layers = [QgsRasterLayer(str(path), path.stem) for path in (second, broken)]
+    project.addMapLayers(layers)
+    options = QgsDataProvider.ProviderOptions()
+    layers[1].setDataSource(str(broken) + ".gone", "broken", "gdal", options)
+    for number, scene in enumerate((person.scene.id(), "gone", layers[1].id(), "")):
+        write_state(LiveState(is_open=True, scene_layer=scene, wavelengths="400:2500"))
+        dock.memory.restore()
+        if number == 0:
+            wait_until(lambda: dock.session.is_open)
+        dock.scene.layers.setLayer(layers[0])
+        wait_until(lambda: dock.session.is_open and dock.scene_path == str(second))
+        found.append([one.get("wavelengths", "") for one in asked(job, "open")])
+        dock.scene.layers.setLayer(None)
+        wait_until(lambda: not dock.session.is_open)
+    return {"opened": found[-1]}
+
+
 def live_undone_names(job: Job) -> Job:
     """Rename a class of points and polygons, and undo and redo that in each layer."""
     person, found = drawn(job), []

@@ -26,6 +26,12 @@ def test_wavelengths_of_one_scene_are_not_those_of_the_next(live: Case) -> None:
     assert live("live_wavelengths")["opened"] == ["400:2500", "", "", "index", ""]
 
 
+def test_wavelengths_of_a_restored_project_are_for_its_own_scene(live: Case) -> None:
+    """The scene; then another one after each of: the scene, one that is gone, one without its file, none."""
+    found = live("live_restored_wavelengths")["opened"]
+    assert found == ["400:2500", "", "", "", ""]
+
+
 def test_undo_gives_a_class_its_name_back(live: Case) -> None:
     """With its key and its colour, also between the undo in one layer and that in the other."""
     turns = ["undo", "undo", "redo", "undo"]

@@ -61,7 +61,9 @@ class ProjectMemory:
 
     def _show_options(self, state: LiveState) -> None:
         dock = self.dock
-        dock.scene.wavelengths.setText(state.wavelengths)
+        has_scene = QgsProject.instance().mapLayer(state.scene_layer) is not None or state.product
+        # Those of a scene that is gone are not for the next one.
+        dock.scene.wavelengths.setText(state.wavelengths if has_scene else "")
         dock.scene.trust.setChecked(state.trust_shots)
         dock.preview_panel.slider.setValue(state.min_confidence)
         dock.session.min_confidence = state.min_confidence

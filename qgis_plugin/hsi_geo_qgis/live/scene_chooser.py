@@ -100,6 +100,8 @@ class SceneChooser:
         path, problem = _path_of(layer)
         if problem:
             self.no_scene()
+            if self.dock.scene.wavelengths.text().strip() and not self._described:
+                self._described = str(layer.source())
             self.dock.notice.say("problem", problem)
             self._hear(layer)  # it may be corrected
             return
