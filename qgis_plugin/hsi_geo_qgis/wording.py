@@ -34,11 +34,18 @@ _ELSEWHERE = {"--design": "Sampling design", "--reference": "Reference"}
 _OPTION = r"(?<![\w-])--[a-z][a-z-]*"
 _FOUND = re.compile(_OPTION)
 #: An option, and the value that may follow it: a placeholder in capitals, a quoted text, a word that options
-#: take, or whatever begins as a number does, up to the next blank; punctuation at its end is not part of it.
-_WITH_VALUE = re.compile(
-    rf"({_OPTION})(?:[ =](FILE|POLYGONS|FACTOR|START:STOP|'[^']*'|[-+]?[.,]?\d\S*?(?=[.,;:)]*(?:\s|$))"
-    r"|(?:auto|index|cpu|cuda|none|simple|stratified)\b))?"
+#: take, or whatever begins as a number does, up to the next blank, with its unit and "or more"; punctuation at
+#: its end is not part of it.
+_END = r"(?=[.,;:)]*(?:\s|$))"
+_NUMBER = (
+    rf"[-+]?[.,]?\d\S*?{_END}(?: (?:ha|k?m[²2]|acres|px|pixels|[nµ]m|[KMGT]i?B?|%){_END})?"
+    rf"(?: or (?:more|less|fewer){_END})?"
 )
+_VALUE = (
+    rf"FILE|POLYGONS|FACTOR|START:STOP|'[^']*'|{_NUMBER}"
+    r"|(?:auto|index|cpu|cuda|none|simple|stratified)\b"
+)
+_WITH_VALUE = re.compile(rf"({_OPTION})(?:[ =]({_VALUE}))?")
 #: An option as the parser of the command line quotes it.
 _QUOTED = re.compile(rf"'({_OPTION})'")
 #: Parameters of the live engine's requests, whose messages name them as members of JSON.
@@ -90,7 +97,9 @@ _MEMBER = re.compile(
 )
 #: What is no text of a page, and the texts between its tags.
 _PAGE = re.compile(r"<(pre|style|script)\b.*?</\1>|>([^<>]+)(?=<)", re.DOTALL)
-_COMMAND = re.compile(rf"\bhsi-geo ({'|'.join(_ALGORITHMS)})\b")
+#: An argument of a command: an option, with its value, or what looks like the path of a file.
+_ARGUMENT = rf" (?:{_OPTION}(?:[ =](?:{_VALUE}))?|-[a-z](?=\s)|'[^']*'|[^\s'(]*[./\\]\w\S*?{_END})"
+_COMMAND = re.compile(rf"\bhsi-geo ({'|'.join(_ALGORITHMS)})\b(?:{_ARGUMENT})*")
 _PLACEHOLDERS = {"FILE": "a file", "POLYGONS": "polygons", "FACTOR": "a factor"}
 
 
@@ -108,6 +117,8 @@ def in_dialog(text: str, titles: Titles, names: Mapping[str, str] | None = None)
     "give cpu in 'Device', or see 'Check environment'"
     >>> in_dialog("shots '/tmp/a/b.gpkg' are empty", {}, {"/tmp/a/b.gpkg": "Meine Flächen"})
     "shots 'Meine Flächen' are empty"
+    >>> in_dialog("give --min-area 5 ha, or run hsi-geo sample map.tif -o a.gpkg", {"--min-area": "Patches"})
+    "give 5 ha in 'Patches', or run 'Draw places to check a map'"
     """
 
     def worded(found: re.Match[str]) -> str:

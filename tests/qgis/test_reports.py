@@ -21,7 +21,20 @@ NAMES = {"/tmp/q/1/a&b.gpkg": "Wald & Feld", "/tmp/q/1": "wrong", "/tmp/q/2/m.st
 PAGES = [
     ("<p>give --aoi, or see hsi-geo info</p>", "<p>give 'Area', or see 'Describe scene'</p>"),
     ("<td>hsi-geo assess with --design.</td>", "<td>'Assess map' with 'Sampling design'.</td>"),
-    ("<p>--min-area 5 ha &lt; 1 px</p>", "<p>5 in 'Patches' ha &lt; 1 px</p>"),
+    ("<p>--min-area 5 ha &lt; 1 px</p>", "<p>5 ha in 'Patches' &lt; 1 px</p>"),
+    ("<p>--min-area 5 ha.</p>", "<p>5 ha in 'Patches'.</p>"),
+    ("<p>--min-area 5 has to</p>", "<p>5 in 'Patches' has to</p>"),
+    ("<p>give --count 40 or more, or none</p>", "<p>give 40 or more in 'count', or none</p>"),
+    ("<p>give --min-area 5 or --aoi</p>", "<p>give 5 in 'Patches' or 'Area'</p>"),
+    (
+        "<p>run hsi-geo sample map.tif -o visit.gpkg.</p>",
+        "<p>run 'Draw places to check a map'.</p>",
+    ),
+    (
+        "<p>(hsi-geo assess '/a b/m.tif' --design simple --min-area 5 ha) tells</p>",
+        "<p>('Assess map') tells</p>",
+    ),
+    ("<p>run hsi-geo doctor. Then go on</p>", "<p>run 'Check environment'. Then go on</p>"),
     ("<li>'/tmp/q/1/a&amp;b.gpkg' is empty</li>", "<li>'Wald &amp; Feld' is empty</li>"),
     (
         "<pre>hsi-geo classify --aoi '/tmp/q/1/a&amp;b.gpkg' --save-model /tmp/q/2/m.st</pre>",
