@@ -86,8 +86,9 @@ def export_source(
     more: Sequence[str] = (),
     names: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
-    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`. They keep their ids, if those are
-    saved and each is that of one feature.
+    """Write features to a GeoPackage among QGIS's temporary files; see `export_features`.
+
+    They keep their ids. Features that are not saved, or whose id another one has, get new ones.
 
     Args:
         source: The features.

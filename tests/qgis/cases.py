@@ -73,13 +73,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from replaced_cases import (
-    broken_layers,
-    edited_results,
-    replaced_rasters,
-    replaced_results,
-    replaced_twins,
-)
+from replaced_cases import CASES as REPLACED
 from running import Job, algorithm, cancelled_when, classify, new_context, run
 from set_up_cases import menu, set_up, set_up_dialog
 from shot_cases import (
@@ -376,11 +370,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_undone_names,
         live_updates,
         live_wavelengths,
-        broken_layers,
-        replaced_rasters,
-        replaced_results,
-        replaced_twins,
-        edited_results,
+        *REPLACED,
     )
 }
 

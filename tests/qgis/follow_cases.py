@@ -169,7 +169,7 @@ def live_undone_names(job: Job) -> Job:
 def live_kept_classes(job: Job) -> Job:
     """Rename classes, and let shots have the old names again, or lose the new ones, without an undo."""
     person = drawn(job)
-    shots, found = person.dock.shots, {}
+    shots, found = person.dock.shots, Job()
     layer = shots.points()
     field = layer.fields().lookupField("class")
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def replaced_twins(job: Job) -> Job:
     folder, when = str(Path(path).parent), datetime(2026, 11, 28, 14, 5)
     copy(job["first"], old)
     os.utime(old, (0, 0))
-    steps = {
+    steps: dict[str, Callable[[], Any]] = {
         "a run": lambda: read_anew(project, [path]),
         "a batch": lambda: read_anew(project, [folder], time.time() - 60),
         "hsi-geo live": lambda: add_results({"outputs": {"map": path}}, "Szene", {}, "class", when),
@@ -188,3 +189,6 @@ def broken_layers(job: Job) -> Job:
         done = run(one, parameters)
         found[name] = [done["ok"], done.get("error") or done["log"]]
     return found
+
+
+CASES = (broken_layers, edited_results, replaced_rasters, replaced_results, replaced_twins)

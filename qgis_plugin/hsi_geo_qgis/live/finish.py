@@ -26,7 +26,7 @@ from ..about import ICON, VERSION
 from ..layers import file_stem
 from ..products import is_same_file
 from ..run_group import RUN_PROPERTY, RunSummary, leave_group, run_group
-from ..styling import read_anew, remove_stale_style, show_as_written, write_confidence_style
+from ..styling import read_anew, remove_stale_style, write_confidence_style
 
 #: Setting of the folder in which the dialog begins.
 _LAST_FOLDER = "hsi_geo/live_folder"
@@ -203,7 +203,6 @@ def add_results(
         if not layer.isValid():
             continue
         read_anew(project, [path])
-        show_as_written(layer)
         layer.setMetadata(summary.metadata(layer, title))
         before = root.findLayer(layer)
         is_own = before is not None and not before.parent().customProperty(RUN_PROPERTY)
