@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -69,7 +69,7 @@ def read_patches(
     wanted: str,
     raster: str,
     near: Sequence[Grid],
-    rejected: Mapping[int, str],
+    rejected_of: Callable[[Mapping[int, str]], Mapping[int, str]],
 ) -> ClassPatches:
     """Read each patch of one class id as a polygon. Whether 0 is a class: see `ClassValues`.
 
@@ -80,7 +80,8 @@ def read_patches(
         wanted: What to give, for hints.
         raster: What messages call the raster that the labels are used on ("scene", "map").
         near: Grids around which a raster of more than `WHOLE_PX` pixels is read; none for all of it.
-        rejected: Names of the rejected classes by value, if it is a map with such. Its pixels of these are left out.
+        rejected_of: Function from the names of the raster's classes to those of the rejected ones, by value. Pixels of
+            these are left out.
 
     Raises:
         ShotsNotFoundError: If there is no such file.
@@ -111,9 +112,8 @@ def read_patches(
         labelled &= ids != metadata.nodata
     if not metadata.zero_is_class:
         labelled &= ids != 0
-    # A raster of the same name that another program wrote has other names.
-    unused = [v for v, label in rejected.items() if metadata.names.get(v, label) == label]
-    left_out = labelled & np.isin(ids, unused)
+    rejected = rejected_of(metadata.names)
+    left_out = labelled & np.isin(ids, list(rejected))
     labelled &= ~left_out
     values = np.unique(ids[labelled])
     whole = values.size == 0 or (values == np.round(values)).all()
@@ -122,6 +122,11 @@ def read_patches(
             f"{labels} '{name}' are a raster of {values.size} different values "
             f"from {values[0]:g} to {values[-1]:g}",
             hint=_ONE_BAND,
+        )
+    if left_out.any() and not values.size:
+        raise EmptyShotsError(
+            f"{labels} '{name}' are a map that rejected each of its pixels ({_named(rejected, ids[left_out])})",
+            hint=f"give {wanted}",
         )
     if not values.size:
         where = f" around the {raster}" if band.is_part else ""
@@ -137,7 +142,7 @@ def read_patches(
     if left_out.any():
         notes.append(
             f"{int(left_out.sum())} pixels that the map rejected are left out "
-            f"({quoted([rejected[v] for v in unused if (ids[left_out] == v).any()])})"
+            f"({_named(rejected, ids[left_out])})"
         )
     if (ids[labelled] == 0).any():
         notes.append(f"0 is one of its classes: {metadata.zero_reason}")
@@ -148,6 +153,11 @@ def read_patches(
         {str(value): label for value, label in metadata.names.items()},
         tuple(notes),
     )
+
+
+def _named(rejected: Mapping[int, str], values: AnyArray) -> str:
+    """Names of the rejected classes that some pixels have."""
+    return quoted([name for value, name in rejected.items() if (values == value).any()])
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ UNLIKE, UNCERTAIN = "unlike any shot", "too uncertain"
 _TAKEN = " (rejected)"
 
 #: Fields by which a layer of a map's polygons is known.
-_FIELDS_OF_POLYGONS = frozenset(("class", "name", "hectares", "rejected", "pixels"))
+_FIELDS_OF_POLYGONS = frozenset(("class", "name", "rejected"))
 
 #: Key of a map's record for the rejected classes that it can have: a list of {id, name, color, pixels, share}.
 REJECTED = "rejected_classes"
@@ -76,12 +76,35 @@ def are_rejected(frame: gpd.GeoDataFrame) -> BoolArray:
     Returns:
         (N,) True for these.
     """
-    if not set(frame.columns) >= _FIELDS_OF_POLYGONS:
+    fields = {str(field).lower(): field for field in frame.columns}  # some programs write capitals
+    if not set(fields) >= _FIELDS_OF_POLYGONS:
         return np.zeros(len(frame), bool)
-    names = frame["name"].isin(
+    names = frame[fields["name"]].isin(
         [f"{name}{end}" for name in (UNLIKE, UNCERTAIN) for end in ("", _TAKEN)]
     )
-    return np.asarray(names & (frame["rejected"] == 100), bool)
+    return np.asarray(names & (frame[fields["rejected"]] == 100), bool)
+
+
+def rejected_by_name(names: Mapping[int, str]) -> ClassTable:
+    """The rejected classes of a map whose record is not known, such as a renamed copy.
+
+    Args:
+        names: Class names of a raster by value.
+
+    Returns:
+        The classes that have the names of rejected ones; empty if none has.
+
+    Examples:
+        >>> [c.id for c in rejected_by_name({1: "oats", 2: "rye", 4: "too uncertain"})]
+        [4]
+        >>> [c.id for c in rejected_by_name({1: "oats", 2: "too uncertain", 4: "too uncertain (rejected)"})]
+        [4]
+    """
+    found = []
+    for name, color in zip((UNLIKE, UNCERTAIN), _GREYS, strict=False):
+        wanted = f"{name}{_TAKEN}" if f"{name}{_TAKEN}" in names.values() else name
+        found += [LandClass(value, wanted, color) for value in names if names[value] == wanted]
+    return tuple(found)
 
 
 def read_rejected(record: Mapping[str, Any], key: str = REJECTED) -> ClassTable:
@@ -107,7 +130,7 @@ def read_rejected(record: Mapping[str, Any], key: str = REJECTED) -> ClassTable:
             LandClass(int(one["id"]), str(one["name"]), str(one["color"]))
             for one in (entries if isinstance(entries, list) else ())
         )
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         return ()
 
 

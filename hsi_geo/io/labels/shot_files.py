@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -39,10 +40,10 @@ from hsi_geo.io.labels.containers import (
     is_file_database,
     is_named_as_raster,
 )
-from hsi_geo.io.labels.map_records import rejected_beside
+from hsi_geo.io.labels.map_records import rejected_in
 from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.qgis_styles import Style, find_style
-from hsi_geo.io.labels.rejected_classes import are_rejected
+from hsi_geo.io.labels.rejected_classes import are_rejected, rejected_by_name
 from hsi_geo.io.labels.reprojection import have_valid_coordinates
 from hsi_geo.io.labels.sample_fields import answer_fields, drawn_fields, guess_cautions
 from hsi_geo.io.labels.single_values import require_single_values
@@ -294,6 +295,11 @@ def _usable(
             hint="write decimal numbers without separators of thousands, or degrees such as 13.25 or 13°15'00\"E in "
             "columns called lon and lat",
         )
+    if rejected.any() and rejected.all():
+        raise EmptyShotsError(
+            f"{purpose.labels} '{name}' are polygons of pixels that a map rejected, and of no others",
+            hint=f"give {purpose.wanted}",
+        )
     if frame.empty:
         raise EmptyShotsError(
             f"{purpose.labels} '{name}' have no feature with a geometry and a class in '{class_field}'",
@@ -324,17 +330,29 @@ def _of_field(entries: Mapping[str, str], style: Style, class_field: str) -> Map
 
 def _read_raster(name: str, opened_as: str, purpose: Purpose, near: Sequence[Grid]) -> LabelledFile:
     """Labels of a raster, each patch of one class id as a polygon."""
-    try:
-        rejected = {one.id: one.name for one in rejected_beside(opened_as)}
-    except MapError:  # another large file of that name
-        rejected = {}
     found = read_patches(
-        name, opened_as, purpose.labels, purpose.wanted, purpose.raster, near, rejected
+        name,
+        opened_as,
+        purpose.labels,
+        purpose.wanted,
+        purpose.raster,
+        near,
+        partial(_rejected, opened_as),
     )
     ids = np.arange(1, len(found.values) + 1)
     return LabelledFile(
         found.geometry, found.values, ids, found.colors, found.names, (), found.notes
     )
+
+
+def _rejected(opened_as: str, names: Mapping[int, str]) -> dict[int, str]:
+    """Names of the rejected classes by value, if the raster is a map with such."""
+    try:
+        found = rejected_in(opened_as, names)
+    except MapError:  # another large file of that name
+        found = rejected_by_name(names)
+    # A raster of the same name that another program wrote has other names.
+    return {one.id: one.name for one in found if names.get(one.id, one.name) == one.name}
 
 
 def _without_fields(file: LabelledFile, class_field: str | None, layer: str | None) -> LabelledFile:

@@ -17,7 +17,7 @@ from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
-from hsi_geo.io.labels.map_records import rejected_beside
+from hsi_geo.io.labels.map_records import rejected_in
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.control_points import frame_of_points
@@ -205,7 +205,7 @@ def read_map(path: str | os.PathLike[str], *, rejected: ClassTable | None = None
     Args:
         path: Raster with one band of integers, or of floats that are whole numbers, of any format that GDAL reads.
         rejected: Rejected classes of a map whose record is not beside it: it is not written yet, or the map is a
-            mosaic. None takes those of the record.
+            mosaic. None takes those of the record, or of the names.
 
     Returns:
         The map.
@@ -239,7 +239,7 @@ def read_map(path: str | os.PathLike[str], *, rejected: ClassTable | None = None
             hint=_OTHER_FILES,
         )
     if rejected is None:
-        rejected = rejected_beside(name)
+        rejected = rejected_in(name, metadata.names)
     opened = ReadMap(name, grid, metadata, *classes, rejected=rejected)
     if np.dtype(dtypes[classes[0] - 1]).kind == "f":
         _require_whole(opened)

@@ -35,6 +35,12 @@ def test_names_and_colours_of_the_shots_are_not_taken() -> None:
     assert len(set(names)) == len(set(colors)) == 4
 
 
-@pytest.mark.parametrize("entries", [None, 3, "x", [1], [{}], [{"id": "a", "name": 1, "color": 2}]])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        *(None, 3, "x", [1], [{}], [{"id": "a", "name": 1, "color": 2}]),
+        [{"id": float("inf"), "name": "a", "color": "#000000"}],
+    ],
+)
 def test_a_record_of_another_program_lists_none(entries: object) -> None:
     assert read_rejected({"rejected_classes": entries}) == ()
