@@ -19,7 +19,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff
 _BLANKS = re.compile(r"(?<!\d)[\s_-]+|[\s_-]+(?!\d)")
 
 #: A class that is a number.
-_NUMBER = re.compile(r"[-\u2212]?\d+(\.\d+)?")
+_NUMBER = re.compile(r"-?\s*(\d+([.,]\d+)?|[.,]\d+)")
 
 
 def clean_name(text: object) -> str:
@@ -83,8 +83,8 @@ def similar_name_warnings(names: Iterable[str]) -> list[str]:
 
 def _folded(name: str) -> str:
     """A name in compatible form (NFKC), without case, blanks and invisible characters."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
+    folded = unicodedata.normalize("NFKC", name).casefold().replace("\u2212", "-")  # the minus sign
     visible = "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Cc"))
     if _NUMBER.fullmatch(visible):  # its sign is no blank
-        return visible
+        return re.sub(r"\s", "", visible)
     return re.sub(r"[\s_-]+", " ", _BLANKS.sub("", visible))
