@@ -10,7 +10,7 @@ import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
-from hsi_geo.arrays import IndexArray
+from hsi_geo.arrays import Float64Array, IndexArray
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.readers import SceneFile
 from hsi_geo.io.readers.glt import GltPixels
@@ -18,12 +18,15 @@ from hsi_geo.io.readers.pixel_files import pixel_files
 from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, attrs_and_coords
 from hsi_geo.io.scenes.grid_mapping import register_rio, write_grid
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands
+from hsi_geo.wavelengths import Bands, is_positive
 
 register_rio()
 
-#: Attribute of the coordinate ``wavelength`` that marks its unit as checked.
-CHECKED_BY = "checked_by"
+#: Attribute of the coordinate ``wavelength`` that marks its unit as checked: the smallest and the largest centre in nm.
+CHECKED = "checked_nm"
+
+#: Share by which centres may differ in 32 bits.
+_ROUNDED = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,19 @@ def files_with_values(scene: xr.DataArray) -> tuple[str, ...] | None:
 
 
 def are_checked(wavelength: xr.DataArray) -> bool:
-    """Whether centres are in nm and known to be optical wavelengths. xarray keeps the mark when they are computed with.
+    """Whether centres are in nm and known to be optical wavelengths.
+
+    xarray keeps attributes when it computes with values: centres that are no longer in the range that was checked are not.
 
     Args:
         wavelength: Coordinate of the band centres.
     """
-    return CHECKED_BY in wavelength.attrs and wavelength.attrs.get("units") == "nm"
+    limits = np.ravel(wavelength.attrs.get(CHECKED, ()))
+    if limits.size != 2 or wavelength.attrs.get("units") != "nm":
+        return False
+    centres = np.asarray(wavelength.values, np.float64)
+    low, high = limits[0] * (1 - _ROUNDED), limits[1] * (1 + _ROUNDED)
+    return bool(((low <= centres) & (centres <= high))[is_positive(centres)].all())
 
 
 def band_coordinates(bands: Bands) -> dict[str, Any]:
@@ -84,11 +94,18 @@ def band_coordinates(bands: Bands) -> dict[str, Any]:
         bands: Centres, widths and flags, in the order of the array.
     """
     return {
-        "wavelength": ("band", bands.centres_nm, {"units": "nm", CHECKED_BY: "hsi-geo"}),
+        "wavelength": ("band", bands.centres_nm, _attrs_in_nm(bands.centres_nm)),
         "fwhm": ("band", bands.fwhm_nm, {"units": "nm"}),
         "good": ("band", bands.good),
         "band": np.arange(1, len(bands.centres_nm) + 1),
     }
+
+
+def _attrs_in_nm(centres_nm: Float64Array) -> dict[str, Any]:
+    """Attributes of band centres whose unit was checked."""
+    known = centres_nm[is_positive(centres_nm)]
+    limits = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    return {"units": "nm", CHECKED: limits}
 
 
 def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:

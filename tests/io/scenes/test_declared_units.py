@@ -17,6 +17,7 @@ from product_cases import write_enmap
 from hsi_geo import predict
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import WavelengthError
+from hsi_geo.io.scenes.lazy import are_checked
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import open_scene, scene_from_array
 from hsi_geo.tasks.info import info
@@ -284,3 +285,29 @@ def test_centres_that_were_computed_into_another_unit_are_read_in_it(
     np.testing.assert_allclose(bands_of(changed).centres_nm, centres)
     np.testing.assert_allclose(open_scene(changed)["wavelength"], centres)
     assert open_scene(changed)["wavelength"].attrs["units"] == "nm"
+
+
+@pytest.mark.parametrize(("factor", "bands"), [(1e-3, 9), (1e-3, 1), (10.0, 9)])
+def test_centres_that_were_computed_with_under_their_former_unit_are_checked_again(
+    make_scene: MakeScene, factor: float, bands: int
+) -> None:
+    scene = open_scene(make_scene(bands=9).path).isel(band=slice(0, bands))
+    scaled = scene["wavelength"].copy(data=scene["wavelength"].values * factor)
+    changed = open_scene(scene.assign_coords(wavelength=scaled))
+    (warning,) = changed.attrs["warnings"]
+    if factor < 1:
+        np.testing.assert_allclose(changed["wavelength"], scene["wavelength"])
+        assert "taken for micrometres" in warning
+    else:
+        assert "may be angstroms" in warning
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_checked_centres_stay_checked_in_selections_and_other_types(dtype: str) -> None:
+    scene = scene_from_array(cube_of(4), NM / 1e3)
+    part = scene.isel(band=[2, 0]).assign_coords(
+        wavelength=scene["wavelength"][[2, 0]].astype(dtype)
+    )
+    assert are_checked(part["wavelength"])
+    check_again = open_scene(scene.isel(band=[3, 1]))
+    assert check_again.attrs["warnings"] == scene.attrs["warnings"]  # once is enough
