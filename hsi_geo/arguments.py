@@ -14,12 +14,12 @@ def require_whole(option: str, value: object, least: int, most: int | None = Non
 
     Args:
         option: Option of the command line, or the name of an argument.
-        value: What was given; None for nothing.
+        value: What was given. A caller for which None means something checks that first.
         least: Smallest number that can be used.
         most: Largest number that can be used; None for no limit.
 
     Raises:
-        OptionError: If it is no whole number, or a smaller or larger one.
+        OptionError: If it is no whole number (None is none), or a smaller or larger one.
 
     Examples:
         >>> require_whole("--workers", 2, 1)
@@ -27,8 +27,6 @@ def require_whole(option: str, value: object, least: int, most: int | None = Non
         Traceback (most recent call last):
         hsi_geo.errors.OptionError: workers= is a whole number of 1 or more, and 0 was given; give such a number
     """
-    if value is None:
-        return
     is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_whole or int(value) < least:  # type: ignore[call-overload]
         raise OptionError(

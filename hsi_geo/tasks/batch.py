@@ -134,7 +134,8 @@ def batch(
     options = dataclasses.replace(options, zones=None, zone_field=None)
     if options.polygons:
         options = dataclasses.replace(options, polygons=False, confidence=True)
-    require_whole("--workers", workers, 1)
+    if workers is not None:
+        require_whole("--workers", workers, 1)
     wavelengths, mask, grid = reading_texts(wavelengths, mask, grid)
     model_path = model_file.path_of_model(model)
     if model_path is None:

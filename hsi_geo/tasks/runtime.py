@@ -71,7 +71,8 @@ class Compute:
             raise OptionError(
                 f"there is no device '{self.device}'", hint=f"choose of {', '.join(DEVICES)}"
             )
-        require_whole("--threads", self.threads, 1)
+        if self.threads is not None:
+            require_whole("--threads", self.threads, 1)
         if self.seed is None:
             raise OptionError(
                 "no seed was given", hint="give a whole number, or leave it out for 0"

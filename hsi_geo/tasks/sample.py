@@ -199,7 +199,8 @@ def _require_options(
         raise OptionError(
             "--target-se and --count were both given", hint="give one of them: each gives the other"
         )
-    require_whole("--count", count, 0)
+    if count is not None:
+        require_whole("--count", count, 0)
     require_whole("--least", least, 0)
     if (count is not None and count < FEWEST) or least < FEWEST:
         raise OptionError(

@@ -283,6 +283,18 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda d: suggest(d / "s.tif", d / "m.safetensors", count=2.5),  # type: ignore[arg-type]
         "count= is a whole number of 0 or more, and 2.5 was given",
     ),
+    "suggest, no count": (
+        lambda d: suggest(d / "s.tif", d / "m.safetensors", count=None),  # type: ignore[arg-type]
+        "count= is a whole number of 0 or more, and None was given",
+    ),
+    "options, no smooth": (
+        lambda _: MapOptions(smooth=None),  # type: ignore[arg-type]
+        "smooth= is a whole number of 0 or more, and None was given",
+    ),
+    "options, no memory": (
+        lambda _: MapOptions(max_memory=None),  # type: ignore[arg-type]
+        "max_memory= is a whole number of 1 or more, and None was given",
+    ),
     "polygons, smooth": (
         lambda d: polygons(d / "m.tif", d / "p.gpkg", smooth=1.5),  # type: ignore[arg-type]
         "smooth= is a whole number of 0 or more, and 1.5 was given",

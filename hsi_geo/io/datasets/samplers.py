@@ -64,7 +64,8 @@ class ShotSampler(SpatialSampler):
         )
         require_whole("size_px", size_px, 1)
         require_whole("jitter_px", jitter_px, 0)
-        require_whole("length", length, 1)
+        if length is not None:
+            require_whole("length", length, 1)
         super().__init__(labels, roi=roi)
         self.size_px = size_px
         self.jitter_px = jitter_px
@@ -142,7 +143,8 @@ class ValidPatchSampler(SpatialSampler):
     ) -> None:
         _require(dataset, HyperspectralScene, "give the HyperspectralScene")
         require_whole("size_px", size_px, 1)
-        require_whole("length", length, 1)
+        if length is not None:
+            require_whole("length", length, 1)
         if not (is_number(min_valid) and 0 <= min_valid <= 1):
             raise OptionError(
                 f"min_valid is a share, and {min_valid!r} was given",
