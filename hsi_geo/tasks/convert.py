@@ -130,7 +130,7 @@ def convert(
         is_copy = final.suffix.lower() != _VIRTUAL
         if is_copy:
             _announce(opened, len(chosen), final, reporter)
-            if warning := lost_crs_warning(opened.hsi.grid.crs, "copy"):
+            if warning := lost_crs_warning(opened.hsi.grid, "copy"):
                 reporter.warning(f"scene '{name_of(opened)}' {warning}")
             with writing(final, "raster"):
                 write_copy(readable, temporary[final], chosen, _rows_of(reporter))

@@ -149,7 +149,7 @@ def _require_place(scene: xr.DataArray, paths: MapPaths, reporter: Reporter) -> 
         )
     if grid.crs is None and grid.frame is None:
         reporter.warning(f"scene '{name}' has no coordinate reference system: neither has its map")
-    if warning := lost_crs_warning(grid.crs, "map"):
+    if warning := lost_crs_warning(grid, "map"):
         reporter.warning(f"scene '{name}' {warning}")
 
 

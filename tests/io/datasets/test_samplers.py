@@ -305,7 +305,11 @@ def test_to_slices_gives_coordinates_of_a_window(planted: Planted) -> None:
         ("shots", {"size_px": 0}, "size_px is a whole number of 1 or more, and 0 was given"),
         ("shots", {"size_px": None}, "size_px is a whole number of 1 or more, and None was given"),
         ("shots", {"size_px": 7, "jitter_px": None}, "jitter_px is a whole number of 0 or more"),
-        ("patches", {"size_px": None}, "size_px is a whole number of 1 or more, and None was given"),
+        (
+            "patches",
+            {"size_px": None},
+            "size_px is a whole number of 1 or more, and None was given",
+        ),
         ("shots", {"size_px": 2.5}, "size_px is a whole number of 1 or more, and 2.5"),
         ("shots", {"size_px": 7, "jitter_px": -1}, "jitter_px is a whole number of 0 or more"),
         ("shots", {"size_px": 7, "length": 0}, "length is a whole number of 1 or more, and 0"),

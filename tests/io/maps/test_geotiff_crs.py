@@ -9,17 +9,27 @@ from typing import Any
 import pytest
 import rasterio
 import rasterio.shutil
+from affine import Affine
 from builders import model_for
 from pyproj import CRS
 
 from hsi_geo import predict
 from hsi_geo.io.maps.geotiff_crs import lost_crs_warning
 from hsi_geo.tasks.convert import convert
+from hsi_geo.tiling import Grid
 
 Planted = Any  # defined in conftest, which tests cannot import
 Recorder = Any
 
+LOCAL = (
+    'ENGCRS["site",EDATUM["corner"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],'
+    'LENGTHUNIT["metre",1]]'
+)
 ROTATED = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +R=6371229"
+
+
+def grid_in(crs: CRS | None) -> Grid:
+    return Grid(5, 7, Affine(30.0, 0.0, -738632.5, 0.0, -20.0, -1053490.25), crs)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +45,31 @@ ROTATED = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +R=
     ],
 )
 def test_what_a_geotiff_holds(text: str, is_lost: bool) -> None:
-    assert bool(lost_crs_warning(CRS.from_user_input(text), "map")) == is_lost
-    assert lost_crs_warning(None, "map") == ""
+    warning = lost_crs_warning(grid_in(CRS.from_user_input(text)), "map")
+    assert ("cannot hold" in warning) == bool(warning) == is_lost
+    assert lost_crs_warning(grid_in(None), "map") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_moved"),
+    [
+        ("+proj=krovak", True),
+        (
+            "+proj=krovak +ellps=bessel +towgs84=570.8,85.7,462.8,4.998,1.587,5.261,3.56",
+            True,
+        ),
+        ("EPSG:5514", False),
+        ("EPSG:5513", False),
+        ("+proj=geos +h=35785831 +sweep=x +lon_0=-75", False),
+        ("+proj=lcc +lat_1=30 +lat_2=50 +towgs84=1,2,3", False),
+        (LOCAL, False),
+    ],
+    ids=["krovak", "krovak-datum", "krovak-epsg", "krovak-south", "geos", "lcc-datum", "local"],
+)
+def test_a_crs_that_comes_back_as_another_one(text: str, is_moved: bool) -> None:
+    """A GeoTIFF has other names and parameters of some. Only places that move are worth a warning."""
+    warning = lost_crs_warning(grid_in(CRS.from_user_input(text)), "copy")
+    assert ("its copy lies elsewhere" in warning) == bool(warning) == is_moved
 
 
 def test_maps_and_copies_without_their_crs_get_a_warning(
