@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -61,11 +62,8 @@ def _is_moved(grid: Grid, held: CRS) -> bool:
     """
     if grid.crs is None or held.equals(grid.crs, ignore_axis_order=True):
         return False
-    cols, rows = (
-        np.array([0, grid.width, grid.width, 0]),
-        np.array([0, 0, grid.height, grid.height]),
-    )
-    x, y = grid.transform @ (cols, rows)
+    corners = ((0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height))
+    x, y = np.array([grid.transform @ corner for corner in corners]).T
     try:
         on_earth = Transformer.from_crs(held, 4326, always_xy=True).transform(x, y)
         own = Transformer.from_crs(4326, grid.crs, always_xy=True).transform(*on_earth)
@@ -73,4 +71,4 @@ def _is_moved(grid: Grid, held: CRS) -> bool:
         return False
     known = np.isfinite(own).all(axis=0)
     shift = np.hypot(own[0] - x, own[1] - y)[known]
-    return bool((shift > _TOLERANCE_PX * min(grid.resolution)).any())
+    return bool((shift > _TOLERANCE_PX * math.sqrt(abs(grid.transform.determinant))).any())

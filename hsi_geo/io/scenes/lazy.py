@@ -18,7 +18,8 @@ from hsi_geo.io.readers.pixel_files import pixel_files
 from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, attrs_and_coords
 from hsi_geo.io.scenes.grid_mapping import register_rio, write_grid
 from hsi_geo.tiling import Grid, Window
-from hsi_geo.wavelengths import Bands, is_positive
+from hsi_geo.wavelength_units import is_positive
+from hsi_geo.wavelengths import Bands
 
 register_rio()
 

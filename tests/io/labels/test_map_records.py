@@ -90,7 +90,7 @@ def in_folder_of_archive(path: Path) -> str:
 
 def renamed(path: Path) -> Path:
     shutil.copy(path.with_name(f"{path.name}.aux.xml"), path.with_name("new.tif.aux.xml"))
-    return shutil.copy(path, path.with_name("new.tif"))
+    return Path(shutil.copy(path, path.with_name("new.tif")))
 
 
 def linked(path: Path) -> Path:
