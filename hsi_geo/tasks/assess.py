@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hsi_geo.arguments import require_word
 from hsi_geo.arrays import IntArray
@@ -36,6 +35,7 @@ from hsi_geo.tasks.assessment.reference_sample import (
     other_strata,
     own_strata,
     read_sample,
+    require_all_mapped,
     require_points,
     require_same_land,
     visited_places,
@@ -43,6 +43,7 @@ from hsi_geo.tasks.assessment.reference_sample import (
 from hsi_geo.tasks.assessment.results import DESIGNS, Assessment, Design
 from hsi_geo.tasks.assessment.sample_size import places_to_halve
 from hsi_geo.tasks.assessment.scores import MappedLand, describe, estimate_map, mapped_land
+from hsi_geo.tasks.assessment.strata_maps import is_drawn_from, other_strata_warning
 from hsi_geo.tasks.runtime import shots_hash
 from hsi_geo.text import quoted
 
@@ -298,35 +299,20 @@ def _strata_of(
     if drawn is not None:
         strata_px = [sum(sizes.values())]
         _compare_land(drawn, labelled, opened, strata_px, design, reporter)
-    came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
-    if drawn is not None:
-        shown = np.array(list(sizes))[came_from]
-        _warn_of_other_strata(drawn, labelled, sample, shown, drawn_from.path, reporter)
+    if drawn is not None and is_drawn_from(drawn, sizes):
+        # Places may have moved across an edge since they were drawn; the file still knows their strata.
+        require_all_mapped(labelled, opened, drawn_from)
+        came_from, sizes = drawn.of_pixels(labelled, sample.features), dict(drawn.sizes)
+    else:
+        came_from = other_strata(labelled, sample, opened, drawn_from, sizes)
+        if drawn is not None and len(drawn.sizes) > 1:
+            own = np.array(list(drawn.sizes))[drawn.of_pixels(labelled, sample.features)]
+            shown = np.array(list(sizes))[came_from]
+            if text := other_strata_warning(own, shown, labelled.source, drawn_from.path):
+                reporter.warning(text)
     # Sampled pixels are those of the map, which may be smaller or larger than those of the strata.
     ratio = abs(drawn_from.grid.transform.determinant / opened.grid.transform.determinant)
     return came_from, {name: max(1, round(ratio * size)) for name, size in sizes.items()}
-
-
-def _warn_of_other_strata(
-    drawn: DrawnStrata,
-    labelled: Shots,
-    sample: Sample,
-    shown: npt.NDArray[np.str_],
-    strata: str,
-    reporter: Reporter,
-) -> None:
-    """Warn of places whose file says that they were drawn in other strata than the map of strata shows, as (N,) names."""
-    if len(drawn.sizes) < 2:  # a simple random sample, which may be stratified later
-        return
-    own = np.array(list(drawn.sizes))[drawn.of_pixels(labelled, sample.features)]
-    # Small classes were drawn as one stratum, whose name is that of no class.
-    other = (own != shown) & (np.isin(own, shown) | np.isin(shown, list(drawn.sizes)))
-    if other.any():
-        reporter.warning(
-            f"'{labelled.source}' says that {other.sum()} of {len(own)} places were drawn in other strata than '{strata}' "
-            "shows there, so that areas and accuracies are wrong: give the map that the places were drawn from, or no map "
-            "of strata"
-        )
 
 
 def _compare_land(

@@ -270,14 +270,7 @@ def other_strata(
     Raises:
         MapError: If a sampled point has no class in one of the maps.
     """
-    strata, mapped = values_under(drawn_from, labelled), values_under(opened, labelled)
-    lost = int((np.ma.getmaskarray(mapped) & ~np.ma.getmaskarray(strata)).sum())
-    if lost:
-        raise MapError(
-            f"{lost} points that were drawn from the strata '{drawn_from.path}' have no class in "
-            f"map '{opened.path}'",
-            hint="assess a map of all the land that the sample was drawn from",
-        )
+    strata = require_all_mapped(labelled, opened, drawn_from)
     values = strata[sample.features]
     if outside := int(np.ma.count_masked(values)):
         raise MapError(
@@ -286,6 +279,31 @@ def other_strata(
         )
     index_of = {name: index for index, name in enumerate(sizes)}
     return np.array([index_of[drawn_from.name_of(int(value))] for value in values], np.int64)
+
+
+def require_all_mapped(labelled: Shots, opened: ReadMap, drawn_from: ReadMap) -> MaskedInts:
+    """Refuse a map that lacks land of the strata.
+
+    Args:
+        labelled: Sampled points.
+        opened: The map.
+        drawn_from: Map of the same land whose classes are the strata.
+
+    Returns:
+        (N,) values of the strata under the points, masked without a class.
+
+    Raises:
+        MapError: If a point has a class in the strata and none in the map.
+    """
+    strata, mapped = values_under(drawn_from, labelled), values_under(opened, labelled)
+    lost = int((np.ma.getmaskarray(mapped) & ~np.ma.getmaskarray(strata)).sum())
+    if lost:
+        raise MapError(
+            f"{lost} points that were drawn from the strata '{drawn_from.path}' have no class in "
+            f"map '{opened.path}'",
+            hint="assess a map of all the land that the sample was drawn from",
+        )
+    return strata
 
 
 def visited_places(labelled: Shots, grid: Grid) -> int:

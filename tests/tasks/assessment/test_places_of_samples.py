@@ -70,21 +70,45 @@ def test_a_place_of_two_files_counts_once(tmp_path: Path, coarse: Path, recorder
     assert "left out: 1 places that two classes claim" in recorder.warnings
 
 
-@pytest.mark.parametrize(("given", "warns"), [("drawn.tif", False), ("other.tif", True)])
+@pytest.mark.parametrize(
+    ("given", "shift", "warns"),
+    [
+        ("drawn.tif", 0.0, False),
+        ("drawn.tif", 0.9, False),
+        ("renamed.tif", 0.0, False),
+        ("renamed.tif", 0.9, False),
+        ("edited.tif", 0.0, False),
+        ("edited_renamed.tif", 0.0, False),
+        ("other.tif", 0.0, True),
+        ("other_renamed.tif", 0.0, True),
+    ],
+)
 def test_a_map_of_strata_that_places_were_not_drawn_from_gets_a_warning(
-    tmp_path: Path, recorder: Any, given: str, warns: bool
+    tmp_path: Path, recorder: Any, given: str, shift: float, warns: bool
 ) -> None:
-    drawn = write_class_map(tmp_path, damaged(0.3, seed=8), name="drawn.tif")
-    other = write_class_map(tmp_path, damaged(), name="other.tif")
-    sample(drawn, tmp_path / "visit.gpkg", count=90, seed=3)
+    """Places may be moved in the field, classes renamed, and a few pixels edited."""
+    drawn_from = damaged(0.3, seed=8)
+    edited = drawn_from.copy()
+    edited[30:32, 4:20] = 2
+    for name, classes in (("drawn", drawn_from), ("edited", edited), ("other", damaged())):
+        write_class_map(tmp_path, classes, name=f"{name}.tif")
+    for name, classes in (("", drawn_from), ("edited_", edited), ("other_", damaged())):
+        write_class_map(tmp_path, classes, ("p", "q", "r"), name=f"{name}renamed.tif")
+    sample(tmp_path / "drawn.tif", tmp_path / "visit.gpkg", count=90, seed=3)
     frame = gpd.read_file(tmp_path / "visit.gpkg", layer="visit")
     cols, rows = ~GRID @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
     classes = truth()[np.floor(rows).astype(int), np.floor(cols).astype(int)]
-    frame.assign(**{"class": np.array(["", *NAMES])[classes]}).to_file(tmp_path / "places.gpkg")
+    frame = frame.assign(**{"class": np.array(["", *NAMES])[classes]})
+    inner = np.where(cols > 26, -shift, shift) * abs(GRID.a)  # away from the border
+    moved = shapely.points(frame.geometry.x + inner, frame.geometry.y)
+    frame.set_geometry(moved, crs=frame.crs).to_file(tmp_path / "places.gpkg")
     options = {"design": "stratified", "strata": tmp_path / given, "reporter": recorder}
-    assess(other, tmp_path / "places.gpkg", **options)
+    found = assess(tmp_path / "other.tif", tmp_path / "places.gpkg", **options)
     warned = [text for text in recorder.warnings if "were drawn in other strata than" in text]
     assert len(warned) == warns
+    if given in ("drawn.tif", "renamed.tif"):  # the file knows the strata as well
+        own = assess(tmp_path / "other.tif", tmp_path / "places.gpkg", design="stratified")
+        assert (own.oa, own.scores) == (found.oa, found.scores)
 
 
 def drawn_elsewhere(folder: Path) -> tuple[Path, gpd.GeoDataFrame]:
