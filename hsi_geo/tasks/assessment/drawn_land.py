@@ -7,14 +7,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import MapError
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.maps.drawn_strata import DrawnStrata
 from hsi_geo.io.maps.reader import ReadMap
-from hsi_geo.tasks.assessment.reference_sample import SAME_LAND, values_under
+from hsi_geo.tasks.assessment.reference_sample import SAME_LAND, pixels_under, values_under
 
 #: Standard errors of the share of places on the map by which it may be too small by chance.
 CHANCE = 3.0
+
+#: Share of the map's land from which on unsampled land counts. Less is left out by edges.
+UNSAMPLED = 0.05
+
+#: Pixels from a class within which a place lies on the map: places move when they are visited.
+NEAR_PX = 4
 
 
 def require_same_pixels(drawn: DrawnStrata, source: str, opened: ReadMap) -> None:
@@ -86,8 +93,8 @@ def compare_land(
 def unsampled_land(drawn: DrawnStrata, labelled: Shots, opened: ReadMap) -> str:
     """Find land of the map that a sample of as much land does not cover, as of the tile beside it.
 
-    Places that lie where the map has no class tell how much of the sampled land the map shows. If that is less than the
-    map has, by more than chance, the rest of the map was not sampled.
+    Places that lie far from any class of the map tell how much of the sampled land the map shows. If that is less than the
+    map has, by more than chance, the rest of the map was not sampled. Places near a class may have been moved in the field.
 
     Args:
         drawn: Strata of the sample.
@@ -106,7 +113,7 @@ def unsampled_land(drawn: DrawnStrata, labelled: Shots, opened: ReadMap) -> str:
     else:
         return ""  # `compare_land` warns of that
     strata = drawn.of_pixels(labelled, np.arange(len(labelled.frame)))
-    shown = ~np.ma.getmaskarray(values_under(opened, labelled))
+    shown = _near_a_class(opened, labelled)
     sizes = np.array(list(drawn.sizes.values()), np.float64)
     visited = np.bincount(strata, minlength=len(sizes))
     weights = np.where(visited > 0, sizes, 0.0) / sizes[visited > 0].sum()
@@ -114,12 +121,28 @@ def unsampled_land(drawn: DrawnStrata, labelled: Shots, opened: ReadMap) -> str:
     variances = weights**2 * shares * (1 - shares) / np.maximum(visited, 1)
     common = ratio * float(weights @ shares)
     # What a smaller sample lacks is known to `compare_land`.
-    if min(ratio, 1.0) - common <= SAME_LAND + CHANCE * ratio * math.sqrt(variances.sum()):
+    if min(ratio, 1.0) - common <= UNSAMPLED + CHANCE * ratio * math.sqrt(variances.sum()):
         return ""
     return (
-        f"about {100 - 100 * common:.0f} % of the land that has a class in the map were not sampled, as {(~shown).sum()} of "
+        f"about {100 - 100 * common:.0f} % of the land that has a class in the map was not sampled, as {(~shown).sum()} of "
         f"{len(shown)} places of '{labelled.source}' lie elsewhere: these numbers hold for the rest"
     )
+
+
+def _near_a_class(opened: ReadMap, labelled: Shots) -> BoolArray:
+    """(N,) whether points lie within `NEAR_PX` rows and columns of a pixel that has a class."""
+    found = ~np.ma.getmaskarray(values_under(opened, labelled))
+    away, grid = np.flatnonzero(~found), opened.grid
+    rows, cols, _ = pixels_under(labelled, grid)
+    steps = np.arange(-NEAR_PX, NEAR_PX + 1)
+    down, right = (axis.ravel() for axis in np.meshgrid(steps, steps))
+    rows, cols = rows[away, None] + down, cols[away, None] + right
+    inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
+    has_class = np.zeros(rows.shape, bool)
+    if inside.any():
+        has_class[inside] = ~np.ma.getmaskarray(opened.values_at(rows[inside], cols[inside]))
+    found[away] = has_class.any(axis=1)
+    return found
 
 
 def _hectares(opened: ReadMap) -> float | None:

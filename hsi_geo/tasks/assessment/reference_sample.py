@@ -330,7 +330,7 @@ def positions(labelled: Shots, grid: Grid) -> tuple[Float64Array, Float64Array]:
 
 def _pixels_of_places(labelled: Shots, grid: Grid) -> ShotPixels:
     """The pixel of each place inside a map. A pixel occurs as often as it has places; a place in several files counts once."""
-    rows, cols, inside = _pixels_under(labelled, grid)
+    rows, cols, inside = pixels_under(labelled, grid)
     place = ["place_row", "place_col"]
     at = np.column_stack(positions(labelled, grid)).round(PLACE_DIGITS)
     frame = pd.DataFrame(at, columns=place)
@@ -349,8 +349,13 @@ def _pixels_of_places(labelled: Shots, grid: Grid) -> ShotPixels:
     )
 
 
-def _pixels_under(labelled: Shots, grid: Grid) -> tuple[IntArray, IntArray, BoolArray]:
-    """(N,) rows and columns of the pixels under points, and whether they are in the grid."""
+def pixels_under(labelled: Shots, grid: Grid) -> tuple[IntArray, IntArray, BoolArray]:
+    """(N,) rows and columns of the pixels under points, and whether they are in the grid.
+
+    Args:
+        labelled: Points in any CRS.
+        grid: Pixels of the map.
+    """
     points = to_grid(labelled, grid).frame.geometry
     rows, cols = grid.pixels_at(points.x.to_numpy(), points.y.to_numpy())
     inside = (rows >= 0) & (rows < grid.height) & (cols >= 0) & (cols < grid.width)
@@ -364,7 +369,7 @@ def values_under(opened: ReadMap, labelled: Shots) -> MaskedInts:
         opened: The map.
         labelled: Points in any CRS.
     """
-    rows, cols, inside = _pixels_under(labelled, opened.grid)
+    rows, cols, inside = pixels_under(labelled, opened.grid)
     values = np.ma.masked_all(len(rows), np.int64)
     if inside.any():
         values[inside] = opened.values_at(rows[inside], cols[inside])

@@ -190,12 +190,30 @@ def test_a_sample_of_as_much_land_beside_the_map_gets_a_warning(
     with rasterio.open(path, "r+") as file:
         file.transform = GRID @ Affine.translation(12, 0)
     assess(path, reference, design=design, reporter=recorder)
-    warned = [text for text in recorder.warnings if "were not sampled" in text]
+    warned = [text for text in recorder.warnings if "was not sampled" in text]
     assert len(warned) == 1
     assert abs(int(warned[0].split()[1]) - 33) < 15  # per cent
     recorder.warnings.clear()
     assess(tmp_path / "west.tif", reference, design=design, reporter=recorder)
     assert not recorder.warnings
+
+
+@pytest.mark.parametrize("design", ["simple", "stratified"])
+@pytest.mark.parametrize("error_px", [1.0, 2.0])
+def test_places_that_moved_off_a_narrow_map_are_no_land_beside_it(
+    tmp_path: Path, recorder: Any, design: Any, error_px: float
+) -> None:
+    """A strip of 8 columns, all of it sampled, with errors of the GPS."""
+    strip = full()
+    strip[:, :14] = strip[:, 22:] = 0
+    one = write_map(tmp_path, "strip.tif", strip)
+    frame = visited(one, design=design, count=200)
+    shifts = np.random.default_rng(4).normal(0, error_px * abs(GRID.a), (2, len(frame)))
+    at = shapely.points(frame.geometry.x + shifts[0], frame.geometry.y + shifts[1])
+    reference = saved(frame.set_geometry(at, crs=frame.crs), tmp_path)
+    assess(one, reference, design=design, reporter=recorder)
+    assert any("without a class in the map" in text for text in recorder.warnings)
+    assert not any("not sampled" in text for text in recorder.warnings)
 
 
 def test_strata_may_have_pixels_of_a_third_size(tmp_path: Path, recorder: Any) -> None:
