@@ -142,8 +142,40 @@ def test_a_file_that_nobody_filled_in_is_said(
     assert any("it is left out" in text for text in recorder.warnings)
 
 
+def rounded(frame: Frame) -> Frame:
+    """As a spreadsheet writes hectares."""
+    return frame.assign(stratum_ha=frame["stratum_ha"].round(1))
+
+
+def coarsely_rounded(frame: Frame) -> Frame:
+    return frame.assign(stratum_ha=(frame["stratum_ha"] / 20).round() * 20 + 20)
+
+
+@pytest.mark.parametrize("change", [rounded, coarsely_rounded])
+def test_hectares_may_be_rounded_in_one_file(
+    change: Callable[[Frame], Frame],
+    visited: Frame,
+    class_map: Path,
+    tmp_path: Path,
+    recorder: Recorder,
+) -> None:
+    """The pixels of a stratum tell that both files are of one sample."""
+    visited.to_file(tmp_path / "all.gpkg")
+    expected = assess(class_map, tmp_path / "all.gpkg", design="stratified")
+    ann, bob = halves(visited)
+    assert (change(ann)["stratum_ha"] != ann["stratum_ha"]).any()
+    files = written(tmp_path, change(ann), bob)
+    found = assess(class_map, files, design="stratified", reporter=recorder)
+    assert (found.oa, found.scores) == (expected.oa, expected.scores)
+    assert not recorder.warnings
+
+
 def other_sizes(frame: Frame) -> Frame:
     return frame.assign(stratum_px=frame["stratum_px"] + 7)
+
+
+def other_by_a_pixel(frame: Frame) -> Frame:
+    return frame.assign(stratum_px=1_000_000 + (frame.index < 20))
 
 
 def no_strata(frame: Frame) -> Frame:
@@ -154,6 +186,7 @@ def no_strata(frame: Frame) -> Frame:
 @pytest.mark.parametrize(
     ("change", "text"),
     [(other_sizes, "ann.gpkg', '.*bob.gpkg' give the stratum '.*' different numbers of pixels"),
+     (other_by_a_pixel, "different numbers of pixels, 1,000,000 and 1,000,001"),
      (no_strata, "{wrong}.gpkg' does not say in which stratum")],
 )  # fmt: skip
 def test_files_of_different_samples_are_refused(

@@ -35,8 +35,8 @@ DIGITS_M, DIGITS_DEGREES = 3, 8
 #: many places were drawn: some may have been left out since.
 UNEVEN = 1.5
 
-#: Relative difference up to which hectares of one stratum are those of one map.
-ROUNDING = 1e-4
+#: Relative difference up to which hectares of one stratum are those of one map: programs round them when they write them.
+ROUNDING = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +106,8 @@ def read_drawn_strata(labelled: Shots, *, needs_all: bool = True) -> DrawnStrata
             "were drawn from with --strata",
         )
     return DrawnStrata(
-        {name: int(px) for name, px in _sizes(parts, frames, STRATUM_PX, "pixels").items()},
-        _hectares(parts, frames),
+        _pixels(parts, frames),
+        _hectares(frames),
         _count_places(frames),
         [_strata_of_labels(part, frame) for part, frame in zip(parts, frames, strict=True)],
     )
@@ -191,30 +191,29 @@ def _labels(part: Shots, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame.loc[frame.index.isin(part.frame["feature_id"])]
 
 
-def _sizes(
-    parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame], column: str, unit: str
-) -> dict[str, float]:
-    """Pixels or hectares of each stratum, which all places have to agree on."""
-    every = pd.concat(frame[[STRATUM, column]].dropna() for frame in frames)
-    sizes = every.groupby(STRATUM, sort=True)[column].agg(["min", "max"])
-    # Programs round hectares when they write them.
-    wrong = sizes[(sizes["max"] - sizes["min"] > ROUNDING * sizes["max"]) | (sizes["min"] <= 0)]
+def _pixels(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> dict[str, int]:
+    """Pixels of each stratum, which all places have to agree on."""
+    every = pd.concat(frame[[STRATUM, STRATUM_PX]].dropna() for frame in frames)
+    sizes = every.groupby(STRATUM, sort=True)[STRATUM_PX].agg(["min", "max"])
+    wrong = sizes[(sizes["max"] != sizes["min"]) | (sizes["min"] <= 0)]
     if len(wrong):
         raise ShotsError(
             f"places of {quoted([part.source for part in parts])} give the {STRATUM} '{wrong.index[0]}' different "
-            f"numbers of {unit}, {wrong['min'].iloc[0]:,.0f} and {wrong['max'].iloc[0]:,.0f}",
+            f"numbers of pixels, {wrong['min'].iloc[0]:,.0f} and {wrong['max'].iloc[0]:,.0f}",
             hint="assess one sample at a time",
         )
-    return {str(name): float(size) for name, size in sizes["min"].items()}
+    return {str(name): int(px) for name, px in sizes["min"].items()}
 
 
-def _hectares(parts: Sequence[Shots], frames: Sequence[gpd.GeoDataFrame]) -> float | None:
-    """Area of all strata; None if it is unknown for one of them."""
-    names = {str(name) for frame in frames for name in frame[STRATUM].dropna()}
+def _hectares(frames: Sequence[gpd.GeoDataFrame]) -> float | None:
+    """Area of all strata; None if it is unknown for one of them, or if places do not agree on it."""
+    every = pd.concat(frame[[STRATUM, STRATUM_HA]] for frame in frames)
     # Programs write 0 for an area that is unknown.
-    frames = [frame[~(frame[STRATUM_HA] <= 0)] for frame in frames]
-    known = _sizes(parts, frames, STRATUM_HA, "hectares")
-    return math.fsum(known.values()) if names == known.keys() else None
+    every[STRATUM_HA] = every[STRATUM_HA].where(every[STRATUM_HA] > 0)
+    areas = every.groupby(STRATUM, sort=True)[STRATUM_HA].agg(["min", "median", "max"])
+    if not (areas["max"] - areas["min"] <= ROUNDING * areas["max"]).all():
+        return None
+    return math.fsum(areas["median"])
 
 
 def _count_places(frames: Sequence[gpd.GeoDataFrame]) -> int:
