@@ -102,6 +102,42 @@ def test_margin_follows_the_mask_of_a_neighbour(
         assert (found.count("mapped"), found.count("unchanged")) == (mapped, 2 - mapped)
 
 
+def shapefile(folder: Path, area: gpd.GeoDataFrame) -> Path:
+    path = folder / "mask.shp"
+    area.to_file(path)
+    return path
+
+
+def geotiff(folder: Path, area: gpd.GeoDataFrame) -> Path:
+    return write_tif(folder / "mask.tif", burnt(area))
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "content", "is_read"),
+    [
+        (shapefile, "mask.shp.xml", "<metadata/>", False),
+        (shapefile, "mask.sbn", "x", False),
+        (shapefile, "mask.sbx", "x", False),
+        (shapefile, "mask.qix", "x", False),
+        (shapefile, "mask.cpg", "latin1", True),
+        (geotiff, "mask.tif.xml", "<metadata/>", False),
+        (geotiff, "mask.tif.aux.xml", "<PAMDataset/>", False),
+        (geotiff, "mask.tfw", "30", True),
+        (geotiff, "mask.tif.msk", "x", True),
+        (geopackage, "mask.gpkg-wal", "", False),
+        (geopackage, "mask.gpkg-shm", "x", False),
+        (geopackage, "mask.gpkg-journal", "x", False),
+    ],
+)
+def test_files_that_programs_leave_beside_a_mask_do_not_change_it(
+    write: Write, name: str, content: str, is_read: bool, scene: Planted, tmp_path: Path
+) -> None:
+    mask = str(write(tmp_path, box_of(scene, (1, 9), (18, 20))))
+    before = mask_hash(mask)
+    (tmp_path / name).write_text(content)
+    assert (mask_hash(mask) != before) == is_read
+
+
 @pytest.mark.parametrize("words", ["auto", "none", "clouds", "Clouds, water"])
 def test_words_stay_words_beside_files_of_their_names(
     words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
