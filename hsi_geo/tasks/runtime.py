@@ -220,7 +220,8 @@ def scene_hash(scene: xr.DataArray) -> str:
     }
     if files is not None:
         elsewhere = [file for file, state in zip(files, states, strict=True) if state is None]
-        parts = sorted({part_name(name) for name in (name_of(scene), *elsewhere)} - {""})
+        names = {part_name(name_of(scene)), *(part_name(file) or file for file in elsewhere)}
+        parts = sorted(names - {""})
         header |= {"parts": parts} if parts else {}
     if scene.chunks is not None and "opened" in scene.encoding:  # Dask may read the files later
         header["read_by_dask"] = file_states(scene.encoding["opened"].files)

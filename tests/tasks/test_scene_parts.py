@@ -13,6 +13,7 @@ import pytest
 from builders import CENTRES, cube_of, model_for, nm_tags, write_tif
 
 from hsi_geo import batch, open_scene, predict
+from hsi_geo.io.readers.pixel_files import part_name
 from hsi_geo.tasks.runtime import known_files, scene_hash
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -52,6 +53,53 @@ def test_scene_in_an_archive_that_was_moved_keeps_its_hash(
     assert scene_hash(open_scene(f"/vsizip/{moved}/1/a.tif")) == before
     monkeypatch.chdir(tmp_path)
     assert scene_hash(open_scene("/vsizip/there/a.zip/1/a.tif")) == before
+
+
+def test_the_form_of_a_name_of_a_part_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = two_dates(tmp_path)
+    forms = ("/vsizip/{0}/1/a.tif", "/vsizip/{{{0}}}/1/a.tif", "zip://{0}!1/a.tif", "/vsizip/a.zip/1/a.tif",
+             "/vsizip/{{a.zip}}/1/a.tif")  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    names = [form.format(archive) for form in forms]
+    assert {part_name(name) for name in names} == {"1/a.tif"}
+    assert len({scene_hash(open_scene(name)) for name in names}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("a.zip", ""),
+        ("no.tif", ""),
+        ("no/no.tif", ""),
+        ("GTIFF_DIR:2:a.zip", "GTIFF_DIR:2:"),
+        ("GTIFF_DIR:3:{folder}/a.zip", "GTIFF_DIR:3:"),
+        ('HDF5:"a.zip"://one', 'HDF5:""://one'),
+        ('HDF5:"{folder}/a.zip"://two', 'HDF5:""://two'),
+        ("NETCDF:a.zip:one", "NETCDF::one"),
+        ("/vsizip//vsizip/a.zip/b.zip/c.tif", "b.zip/c.tif"),
+        ("/vsitar//vsizip/{folder}/a.zip/b.tar/c.tif", "b.tar/c.tif"),
+    ],
+)
+def test_parts_of_names(
+    name: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_dates(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert part_name(name.format(folder=tmp_path)) == part
+
+
+def test_scene_of_a_relative_path_keeps_its_hash_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_dates(tmp_path)
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    scene = open_scene("one.tif")
+    before = scene_hash(scene)
+    monkeypatch.chdir("there")
+    assert scene_hash(scene) == before
 
 
 def at_link(path: Path, link: str) -> Any:

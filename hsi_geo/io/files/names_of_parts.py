@@ -10,7 +10,7 @@ from pathlib import Path
 from hsi_geo.io.files.paths import exists
 
 #: Characters around a path in GDAL's names of parts of files and in its virtual file systems.
-MARKS = re.compile(r"/vsi\w+/|://|[:\"'{}(),;=?&]")
+MARKS = re.compile(r"/vsi\w+/|://|[:\"'{}(),;=?&!]")
 
 SLASHES = re.compile(r"[/\\]")
 

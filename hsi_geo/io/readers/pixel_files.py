@@ -14,7 +14,7 @@ from pathlib import Path
 import rasterio
 
 from hsi_geo.io.files.names_of_parts import paths_in
-from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import is_link
 from hsi_geo.io.files.remote_files import as_link, without_query
 from hsi_geo.io.files.side_files import header_names
@@ -33,6 +33,10 @@ _NO_VALUES = (".ovr", ".rrd", ".aux.xml", ".aux")
 
 #: Elements of a VRT that name its sources.
 _SOURCE = re.compile(rb"<Source(?:Filename|Dataset)\b[^>]*>([^<]+)<")
+
+#: What names an archive before its path, and what separates it from the name of a file in it.
+_FILE_SYSTEM = re.compile(r"(?:/vsi\w+/|\w+://)+\{?$")
+_AFTER_ARCHIVE = "}!/\\"
 
 #: Stands for a virtual raster that is given as its text.
 _TEXT = "<VRTDataset>"
@@ -94,14 +98,14 @@ def pixel_files(reader: object) -> tuple[str, ...]:
         reader: Reads pixels, or flags, with all readers in its attributes.
 
     Returns:
-        Paths, each once; names of what is no file of this machine as they are.
+        Absolute paths, each once; names of what is no file of this machine as they are.
     """
     found: dict[str, None] = {}
     for name in dict.fromkeys(_names_in(reader)):
         if name.startswith("<"):
             found[_TEXT] = None
             continue
-        local = [] if is_link(name) else [str(path) for path in paths_in(name)]
+        local = [] if is_link(name) else [str(path.absolute()) for path in paths_in(name)]
         found.update(dict.fromkeys(local or [name]))
     return tuple(found)
 
@@ -109,26 +113,31 @@ def pixel_files(reader: object) -> tuple[str, ...]:
 def part_name(name: str) -> str:
     """What a name says that no file of this machine tells: which part of a file it is, or where on another machine.
 
-    It does not depend on where the files are.
+    It does not depend on where the files are, nor on the form of the name.
 
     Args:
         name: Name of a scene, or of a file that `file_states` has no state of.
 
     Returns:
-        A link without its query, or GDAL's name of a part of a file without the path; empty for a path.
+        A link without its query, or GDAL's name of a part of a file without the file and its file system; empty for a path.
 
     Example:
-        >>> part_name("https://a.org/b.tif?token=1"), part_name("/vsizip/no.zip/b.tif"), part_name(".")
+        >>> part_name("https://a.org/b.tif?token=1"), part_name("/vsizip/no.zip/b.tif"), part_name("no.tif")
         ('https://a.org/b.tif', '/vsizip/no.zip/b.tif', '')
     """
     if exists(name):
         return ""
-    member = None if as_link(name) else split_member(name)
+    if as_link(name):
+        return without_query(name)
+    member = split_member(name)
     if member is not None and exists(member[0]):
         return f"{MARK}{member[1]}"
+    part = name
     for path in paths_in(name):
-        name = name.replace(str(path), "")
-    return without_query(name)
+        # "GTIFF_DIR:2:a.tif" says the part before the file.
+        before, _, after = part.partition(str(path))
+        part = _FILE_SYSTEM.sub("", before) + after.lstrip(_AFTER_ARCHIVE)
+    return part if part != name or is_gdal_name(name) else ""
 
 
 def file_states(files: Sequence[str]) -> list[State]:
