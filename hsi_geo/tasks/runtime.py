@@ -69,7 +69,7 @@ class Compute:
         """Refuse values that would fail later, or be taken for others."""
         if self.device not in DEVICES:
             raise OptionError(
-                f"there is no device '{self.device}'", hint=f"choose of {', '.join(DEVICES)}"
+                f"there is no device '{self.device}'", hint=f"choose one of: {', '.join(DEVICES)}"
             )
         if self.threads is not None:
             require_whole("--threads", self.threads, 1)

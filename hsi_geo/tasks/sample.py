@@ -199,14 +199,10 @@ def _require_options(
         raise OptionError(
             "--target-se and --count were both given", hint="give one of them: each gives the other"
         )
+    # A standard error takes two places.
     if count is not None:
-        require_whole("--count", count, 0)
-    require_whole("--least", least, 0)
-    if (count is not None and count < FEWEST) or least < FEWEST:
-        raise OptionError(
-            "fewer than two places were asked for, and a standard error takes two",
-            hint="ask for two or more",
-        )
+        require_whole("--count", count, FEWEST)
+    require_whole("--least", least, FEWEST)
     require_whole("--seed", seed, 0)
 
 

@@ -15,7 +15,7 @@ import xarray as xr
 from hsi_geo.arguments import require_whole
 from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.display.described import Described
-from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.errors import SceneError
 from hsi_geo.io import model_file
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.aoi import read_area
@@ -34,7 +34,7 @@ from hsi_geo.io.scenes.properties import (
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
 from hsi_geo.io.scenes.windows import read_window
-from hsi_geo.progress import Reporter, default_reporter
+from hsi_geo.progress import Reporter, WarningRecorder, default_reporter
 from hsi_geo.tasks.inference.label_places import (
     CANDIDATES,
     PATCH_PX,
@@ -141,9 +141,7 @@ def suggest(
         HsiGeoError: If scene, model or output cannot be used.
     """
     reporter = reporter or default_reporter()
-    require_whole("--count", count, 0)
-    if count < 1:
-        raise OptionError(f"{count} places were asked for", hint="ask for one or more")
+    require_whole("--count", count, 1)
     require_file_name("--aoi", aoi)
     opened = open_scene(scene)
     require_upright(opened)
@@ -160,8 +158,10 @@ def suggest(
         unpacked([opened], reporter.log) as (readable,),
     ):
         from hsi_geo.tasks.artifacts.model import load_model  # imports torch
+        from hsi_geo.tasks.inference.mapping import empty_map_sentence
 
         adapted = load_model(model) if isinstance(model, str | os.PathLike) else model
+        empty = empty_map_sentence(readable, aoi)
         mapped = predict(
             readable,
             adapted,
@@ -169,7 +169,7 @@ def suggest(
             rescale=rescale,
             options=MapOptions(aoi=aoi, confidence=True, probabilities=True, max_memory=max_memory),
             compute=compute,
-            reporter=reporter,
+            reporter=_Without(empty, reporter),
         )
         assert mapped.paths.probabilities is not None and mapped.paths.confidence is not None
         readable = rescaled(readable, mapped.record["parameters"]["rescale"] or 1.0)
@@ -179,7 +179,7 @@ def suggest(
         is_placed = np.isfinite(x) & np.isfinite(y)  # of a sensor's pixels some may not be
         candidates, x, y = candidates.pick(is_placed), x[is_placed], y[is_placed]
         if not len(candidates.rows):
-            raise _nothing_to_suggest(mapped.record, aoi)
+            raise _nothing_to_suggest(mapped.record, aoi, empty)
         with one_blas_thread():
             chosen = choose_places(
                 candidates, _spectra(readable, adapted, candidates), count, compute.seed
@@ -204,8 +204,21 @@ def suggest(
     return Suggestions(points, finals[0] if finals else None)
 
 
+class _Without(WarningRecorder):
+    """Leaves out a warning whose sentence the error says that follows it."""
+
+    def __init__(self, message: str, reporter: Reporter) -> None:
+        super().__init__(reporter)
+        self._left_out = message
+
+    def warning(self, message: str) -> None:
+        """Forward and record it, unless it is left out."""
+        if message != self._left_out:
+            super().warning(message)
+
+
 def _nothing_to_suggest(
-    record: Mapping[str, Any], aoi: str | os.PathLike[str] | None
+    record: Mapping[str, Any], aoi: str | os.PathLike[str] | None, empty: str
 ) -> SceneError:
     if any(one["pixels"] for one in record["classes"]):
         return SceneError(
@@ -213,7 +226,7 @@ def _nothing_to_suggest(
             hint="draw shots where you doubt the map",
         )
     return SceneError(
-        "no pixel of the scene was mapped",
+        empty,
         hint="give a scene with data" if aoi is None else "check the area given with --aoi",
     )
 

@@ -247,11 +247,11 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
     # "Stratified" was taken for "simple", without a word: other accuracies and areas.
     "assess, design": (
         lambda d: assess(d / "m.tif", d / "r.gpkg", design="Stratified"),  # type: ignore[arg-type]
-        "there is no design 'Stratified'; choose of simple, stratified",
+        "there is no design 'Stratified'; choose one of: simple, stratified",
     ),
     "zones, design": (
         lambda d: zones(d / "m.tif", d / "z.gpkg", d / "t.csv", reference=FRAME, design="Simple"),  # type: ignore[arg-type]
-        "there is no design 'Simple'; choose of simple, stratified",
+        "there is no design 'Simple'; choose one of: simple, stratified",
     ),
     "zones, strata": (
         lambda d: zones(d / "m.tif", d / "z.gpkg", d / "t.csv", strata=d / "m.tif"),
@@ -269,11 +269,11 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "sample, count": (
         lambda d: sample(d / "m.tif", d / "s.gpkg", count=30.5),  # type: ignore[arg-type]
-        "count= is a whole number of 0 or more, and 30.5 was given",
+        "count= is a whole number of 2 or more, and 30.5 was given",
     ),
     "sample, least": (
         lambda d: sample(d / "m.tif", d / "s.gpkg", least=2.5),  # type: ignore[arg-type]
-        "least= is a whole number of 0 or more, and 2.5 was given",
+        "least= is a whole number of 2 or more, and 2.5 was given",
     ),
     "sample, error": (
         lambda d: sample(d / "m.tif", d / "s.gpkg", target_se="2%"),  # type: ignore[arg-type]
@@ -281,7 +281,7 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "suggest, count": (
         lambda d: suggest(d / "s.tif", d / "m.safetensors", count=2.5),  # type: ignore[arg-type]
-        "count= is a whole number of 0 or more, and 2.5 was given",
+        "count= is a whole number of 1 or more, and 2.5 was given",
     ),
     "suggest, no count": (
         lambda d: suggest(d / "s.tif", d / "m.safetensors", count=None),  # type: ignore[arg-type]
@@ -305,19 +305,19 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "recipe, method": (
         lambda _: Recipe(method="DAFT"),  # type: ignore[arg-type]
-        "there is no method 'DAFT'; choose of daft, linear",
+        "there is no method 'DAFT'; choose one of: daft, linear",
     ),
     "recipe, target": (
         lambda _: FineTuneConfig(target="labels"),  # type: ignore[arg-type]
-        "there is no target 'labels'; choose of teacher, shots, ema",
+        "there is no target 'labels'; choose one of: teacher, shots, ema",
     ),
     "objective, axes": (
         lambda _: Objective(fdc="spatal"),  # type: ignore[arg-type]
-        "there is no constraint 'spatal'; choose of none, spatial, spectral, both",
+        "there is no constraint 'spatal'; choose one of: none, spatial, spectral, both",
     ),
     "pretrain, precision": (
         lambda d: pretrain(d / "s.tif", d / "w.safetensors", precision="16"),  # type: ignore[arg-type]
-        "there is no precision '16'; choose of auto, 32, bf16",
+        "there is no precision '16'; choose one of: auto, 32, bf16",
     ),
     "batch, wavelengths": (
         lambda d: batch(d / "s.tif", d / "m.safetensors", d / "maps", wavelengths=[550, 660]),  # type: ignore[arg-type]

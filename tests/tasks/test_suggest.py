@@ -12,7 +12,7 @@ import shapely
 from builders import run, snapshot
 
 from hsi_geo import Compute, adapt, read_shots, suggest
-from hsi_geo.errors import OptionError
+from hsi_geo.errors import OptionError, SceneError
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.inference.label_places import Candidates, choose_places, patch_uncertainty
 from hsi_geo.tasks.suggest import _nothing_to_suggest
@@ -54,12 +54,23 @@ def test_suggest_prefers_a_class_without_shots(planted: Planted, unsure: Any) ->
 
 
 def test_nothing_to_suggest_gives_the_reason() -> None:
-    sure = _nothing_to_suggest({"classes": [{"pixels": 0}, {"pixels": 7}]}, None)
+    sure = _nothing_to_suggest({"classes": [{"pixels": 0}, {"pixels": 7}]}, None, "")
     assert "sure of every pixel" in str(sure)
     for aoi, advice in ((None, "give a scene with data"), ("a.gpkg", "given with --aoi")):
-        none = _nothing_to_suggest({"classes": []}, aoi)
-        assert "no pixel of the scene was mapped" in none.message
+        none = _nothing_to_suggest({"classes": []}, aoi, "no pixel was mapped")
+        assert none.message == "no pixel was mapped"
         assert advice in none.hint
+
+
+def test_an_area_without_data_is_said_once(
+    planted: Planted, unsure: Any, tmp_path: Path, recorder: Any
+) -> None:
+    (left, top), (right, bottom) = (planted.transform @ at for at in ((-20.0, -9.0), (31.0, 0.0)))
+    edge = gpd.GeoSeries([shapely.box(left, bottom, right, top)], crs=planted.crs)
+    edge.to_file(tmp_path / "edge.gpkg")
+    with pytest.raises(SceneError, match="no pixel of scene .* its centre lies in the area"):
+        suggest(planted.path, unsure, aoi=tmp_path / "edge.gpkg", reporter=recorder)
+    assert not recorder.warnings
 
 
 def test_suggest_is_reproducible(planted: Planted, unsure: Any) -> None:
@@ -127,7 +138,7 @@ def test_suggest_accepts_scene_without_crs_or_with_fewer_bands(
 
 
 def test_suggest_refuses_invalid_options(planted: Planted, unsure: Any, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="0 places were asked for"):
+    with pytest.raises(OptionError, match="count= is a whole number of 1 or more"):
         suggest(planted.path, unsure, count=0)
     with pytest.raises(OptionError, match=r"does not end in \.gpkg"):
         suggest(planted.path, unsure, out=tmp_path / "p.shp")

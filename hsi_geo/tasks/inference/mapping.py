@@ -160,13 +160,24 @@ def _report_empty(
 
     A scene without data, such as a tile at the edge of a mosaic, has a map without a class, and that is no surprise.
     """
-    name, area = name_of(scene), options.aoi
-    inside = "" if area is None else f" in area '{os.fspath(area)}', which counts by pixel centres"
-    sentence = f"no pixel of scene '{name}' was mapped: it has no data{inside}"
+    sentence = empty_map_sentence(scene, options.aoi)
     if paths.polygons is not None:
         raise SceneError(sentence, hint="map land with data, or write no polygons")
-    if area is not None:
+    if options.aoi is not None:
         reporter.warning(sentence)
+
+
+def empty_map_sentence(scene: xr.DataArray, aoi: str | os.PathLike[str] | None) -> str:
+    """Sentence on a scene of which no pixel was mapped.
+
+    Args:
+        scene: The scene.
+        aoi: File of the area to map; None for the whole scene.
+    """
+    inside = ""
+    if aoi is not None:
+        inside = f" in area '{os.fspath(aoi)}' (a pixel counts if its centre lies in the area)"
+    return f"no pixel of scene '{name_of(scene)}' was mapped: it has no data{inside}"
 
 
 @dataclass(frozen=True, slots=True)
