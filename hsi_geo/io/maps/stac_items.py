@@ -186,7 +186,7 @@ def _add_projection(item: pystac.Item, grid: Grid) -> None:
 def _dates_of(tile: ListedTile) -> tuple[datetime | None, datetime | None, datetime | None]:
     """Time of a tile, or beginning and end of an interval.
 
-    They are those of the STAC item that the tile was listed from, or that it is named by; else the time at which its file was
+    They are those of the STAC item that the tile was listed from, or that it is named by, if they are valid; else the time at which its file was
     changed; else, for a link, an interval without limits.
     """
     dates = tile.dates or dates_of(tile.path)
@@ -194,7 +194,7 @@ def _dates_of(tile: ListedTile) -> tuple[datetime | None, datetime | None, datet
         taken, start, end = map(_parsed, (dates.datetime, dates.start, dates.end))
         if taken is not None:
             return taken, None, None
-        if start is not None and end is not None:
+        if start is not None and end is not None and start <= end:
             return None, start, end
     if exists(tile.path):
         return datetime.fromtimestamp(int(Path(tile.path).stat().st_mtime), UTC), None, None
@@ -202,10 +202,11 @@ def _dates_of(tile: ListedTile) -> tuple[datetime | None, datetime | None, datet
 
 
 def _parsed(text: str | None) -> datetime | None:
-    """A time in ISO 8601; None if the text is none."""
+    """A time in ISO 8601, in UTC if it says no zone; None if the text is none."""
     if text is None:
         return None
     try:
-        return pystac.utils.str_to_datetime(text)
+        found = pystac.utils.str_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found

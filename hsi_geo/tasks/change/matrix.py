@@ -25,7 +25,7 @@ class ChangeMatrix:
         hectares: (K, K) area; None if the CRS does not define it.
         percent: (K, K) mean confidence, NaN where there is no pixel; None without the confidence of both maps.
         uncompared: Number of pixels that have a class in one map only, also outside the other one, without those that the
-            other rejects.
+            other rejects. Of a new map on other pixels those outside the old map are not counted.
         is_land: (K,) False for rejected classes.
     """
 
@@ -118,7 +118,7 @@ def count_changes(grid: Grid, old: Layer, new: Layer, classes: ChangeClasses) ->
     count, areas = len(classes.names), pixel_areas_ha(grid)
     size = classes.base * (count + 1)
     totals = np.zeros((4, size))  # pixels, hectares, sum of per cent, pixels with per cent
-    # What lies outside of the other map is in no block.
+    # What lies outside of the other map is in no block. Pixels of a warped map are counted inside the grid only.
     uncompared, has_percent = old.with_class + new.with_class, False
     for block in change_blocks(grid, old, new, classes):
         flat = block.ids.ravel()
