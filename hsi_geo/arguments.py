@@ -58,7 +58,9 @@ def require_word(what: str, value: object, words: Sequence[str]) -> None:
         hsi_geo.errors.OptionError: there is no design 'Simple'; choose one of: simple, stratified
     """
     if not (isinstance(value, str) and value in words):
-        raise OptionError(f"there is no {what} {value!r}", hint=f"choose one of: {', '.join(words)}")
+        raise OptionError(
+            f"there is no {what} {value!r}", hint=f"choose one of: {', '.join(words)}"
+        )
 
 
 def is_number(value: object) -> bool:

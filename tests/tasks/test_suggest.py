@@ -68,7 +68,7 @@ def test_an_area_without_data_is_said_once(
     (left, top), (right, bottom) = (planted.transform @ at for at in ((-20.0, -9.0), (31.0, 0.0)))
     edge = gpd.GeoSeries([shapely.box(left, bottom, right, top)], crs=planted.crs)
     edge.to_file(tmp_path / "edge.gpkg")
-    with pytest.raises(SceneError, match="no pixel of scene .* its centre lies in the area"):
+    with pytest.raises(SceneError, match=r"no pixel of scene .* its centre lies in the area"):
         suggest(planted.path, unsure, aoi=tmp_path / "edge.gpkg", reporter=recorder)
     assert not recorder.warnings
 
