@@ -8,6 +8,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from assess_cases import GRID, NAMES, damaged, truth, write_class_map
 from shapely import box
@@ -131,6 +132,31 @@ def test_places_that_nobody_visited_are_counted_once(
     visited.loc[visited.index[30:40], "class"] = None
     assess(class_map, two_copies(visited, tmp_path), design="stratified", reporter=recorder)
     assert any("10 of 90 places" in text for text in recorder.warnings)
+
+
+def test_places_that_people_moved_in_their_copies_are_counted_once(
+    visited: Frame, class_map: Path, tmp_path: Path, recorder: Recorder
+) -> None:
+    ann, bob = (gpd.read_file(path).to_crs(32633) for path in two_copies(visited, tmp_path))
+    shift = np.where(ann["class"].notna(), 0.2 * abs(GRID.a), 0.0)
+    ann = ann.set_geometry(gpd.points_from_xy(ann.geometry.x + shift, ann.geometry.y, crs=32633))
+    assess(class_map, written(tmp_path, ann, bob), design="stratified", reporter=recorder)
+    assert not [text for text in recorder.warnings if "places of the sample" in text]
+
+
+def test_places_of_two_samples_with_equal_numbers_all_count(
+    visited: Frame, class_map: Path, tmp_path: Path, recorder: Recorder
+) -> None:
+    sample(tmp_path / "old.tif", tmp_path / "more.gpkg", count=90, seed=7)
+    more = gpd.read_file(tmp_path / "more.gpkg", layer="more").assign(**{"class": None})
+    more.loc[more.index[:10], "class"] = NAMES[0]
+    files = written(tmp_path, visited, more)
+    assess(class_map, files, design="stratified", reporter=recorder)
+    (warned,) = [text for text in recorder.warnings if "places of the sample" in text]
+    every = pd.concat([visited, more])
+    places = len(set(every.geometry.to_wkt()))  # some pixels are in both
+    answered = len(set(every[every["class"].notna()].geometry.to_wkt()))
+    assert warned.startswith(f"{places - answered} of {places} places")
 
 
 def test_a_file_that_nobody_filled_in_is_said(

@@ -48,7 +48,7 @@ def drawn_fields(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame | None:
         frame: Features with any fields, whose names may have another case.
 
     Returns:
-        `STRATUM` as text, `STRATUM_PX`, `STRATUM_HA` and `STRATUM_N` as numbers, NaN where unknown, and the geometry; None
+        `STRATUM` as text, `PLACE`, `STRATUM_PX`, `STRATUM_HA` and `STRATUM_N` as numbers, NaN where unknown, and the geometry; None
         if the features have no stratum or no number of its pixels.
     """
     column_of = {str(name).lower(): name for name in frame.columns}
@@ -58,7 +58,7 @@ def drawn_fields(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame | None:
         name: pd.to_numeric(frame[column_of[name]], errors="coerce")
         if name in column_of
         else np.nan
-        for name in (STRATUM_PX, STRATUM_HA, STRATUM_N)
+        for name in (PLACE, STRATUM_PX, STRATUM_HA, STRATUM_N)
     }
     strata = frame[column_of[STRATUM]].astype(object)  # categories would be there without a place
     return gpd.GeoDataFrame(

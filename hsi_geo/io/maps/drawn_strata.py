@@ -16,6 +16,7 @@ from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.containers import find_raster, is_named_as_raster
 from hsi_geo.io.labels.sample_fields import (
+    PLACE,
     STRATUM,
     STRATUM_HA,
     STRATUM_N,
@@ -37,6 +38,10 @@ UNEVEN = 1.5
 
 #: Relative difference up to which hectares of one stratum are those of one map: programs round them when they write them.
 ROUNDING = 0.01
+
+#: Share of the places of equal numbers in two files that lie where they were drawn, from which on both are copies of one
+#: sample. Of two samples almost none do.
+UNMOVED = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,16 +222,30 @@ def _hectares(frames: Sequence[gpd.GeoDataFrame]) -> float | None:
 
 
 def _count_places(frames: Sequence[gpd.GeoDataFrame]) -> int:
-    """Number of different places with a stratum; people may have filled in copies of one file."""
+    """Number of different places with a stratum; people may have filled in copies of one file, and moved places."""
     crs = frames[0].crs
     digits = DIGITS_DEGREES if crs is not None and crs.is_geographic else DIGITS_M
-    found: set[tuple[float, float]] = set()
-    for frame in frames:
-        places = frame[frame[STRATUM].notna()].geometry
+    parts = []
+    for part, frame in enumerate(frames):
+        drawn = frame[frame[STRATUM].notna()]
+        places = drawn.geometry
         if crs is not None and places.crs is not None:
             with contextlib.suppress(ProjError):  # on another planet; the pixels were found before
                 places = places.to_crs(crs)
-        found.update(
-            places.bounds[["minx", "miny"]].round(digits).itertuples(index=False, name=None)
-        )
-    return len(found)
+        at = places.bounds[["minx", "miny"]].round(digits)
+        parts.append(at.assign(part=part, number=drawn[PLACE]))
+    every = pd.concat(parts)
+    if _are_copies(every):
+        return int(every["number"].nunique())
+    return len(every.drop_duplicates(["minx", "miny"]))
+
+
+def _are_copies(places: pd.DataFrame) -> bool:
+    """Whether equal numbers of places in several files are one place: two samples of one map have equal numbers, too."""
+    if places["number"].isna().any() or places.duplicated(["part", "number"]).any():
+        return False
+    shared = places[places.duplicated("number", keep=False)]
+    if shared.empty:
+        return False
+    at = shared.groupby("number")[["minx", "miny"]]
+    return bool(((at.max() == at.min()).all(axis=1)).mean() >= UNMOVED)
