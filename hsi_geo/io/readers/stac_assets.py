@@ -23,6 +23,7 @@ from hsi_geo.io.readers.stac_sidecar import (
     mask_assets,
     sensor_of,
     unread_mask,
+    unused_values,
 )
 from hsi_geo.text import did_you_mean, quoted
 
@@ -106,7 +107,9 @@ def image_of(item: Json, name: str, links: Links) -> tuple[str, StacSidecar]:
             is_there = as_link(other) is None
             reason = "there is no such file" if is_there else "it is on another host"
             warnings.append(unread_mask(title, content, reason))
-    tags = item_tags(item, file_name(asset.get("href")))
+    raster = file_name(asset.get("href"))
+    tags = item_tags(item, raster)
+    warnings += unused_values(item, raster)
     return image, StacSidecar(tags, sensor_of(item), tuple(masks), tuple(warnings))
 
 

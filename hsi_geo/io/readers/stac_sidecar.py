@@ -26,6 +26,13 @@ _MASK_ROLES = {"data-mask", "cloud", "cloud-shadow", "snow-ice", "water-mask", "
 #: Keys of files with one flag, in the catalogue of EnMAP and others.
 _QUALITY = re.compile(r"\bquality[_ ](?:cloud|cirrus|haze|snow)", re.IGNORECASE)
 
+#: Keys of ENVI, and what a STAC item has for them.
+_VALUES = {
+    "data gain values": "scale",
+    "data offset values": "offset",
+    "data ignore value": "nodata",
+}
+
 Json = Mapping[str, Any]
 
 
@@ -52,7 +59,7 @@ class StacSidecar:
         tags: Lists as in an ENVI header, by their keys there.
         sensor: Name of platform or constellation; empty if the item has none.
         masks: Files that flag pixels.
-        warnings: One sentence for each file that flags pixels and is not read.
+        warnings: One sentence for each file that flags pixels and is not read, and for each list with gaps.
     """
 
     tags: Mapping[str, str]
@@ -131,6 +138,7 @@ def _of(item: Json, raster: Path) -> StacSidecar:
         elif _is_raster(content):
             warnings.append(unread_mask(title, content, "it is not beside the image"))
     tags = item_tags(item, raster.name)
+    warnings += unused_values(item, raster.name)
     return StacSidecar(tags, sensor_of(item), tuple(masks), tuple(warnings))
 
 
@@ -295,33 +303,52 @@ def _in_order_of(own: Sequence[Json], bands: Sequence[Json]) -> list[Json]:
     return [by_name[name] for name in names] if is_known else list(bands)
 
 
+def unused_values(item: Json, name: str) -> tuple[str, ...]:
+    """One sentence for each of scale, offset and nodata that only some bands of a raster have.
+
+    Args:
+        item: See `parse_item`.
+        name: Name of the raster's file.
+    """
+    return tuple(
+        f"its STAC item has '{entry}' for some of its bands only: not used"
+        for entry in _VALUES.values()
+        if _has_gaps(_listed_values(asset_of(item, name) or {}, entry))
+    )
+
+
 def _stored_values(asset: Json | None) -> dict[str, str]:
     """Scale, offset and nodata of an asset, by the keys of ENVI."""
-    if asset is None:
-        return {}
     tags = {}
-    rasters = _bands(asset, "raster:bands")
-    bands = _bands(asset, "bands")
-    for key, name in (
-        ("data gain values", "scale"),
-        ("data offset values", "offset"),
-        ("data ignore value", "nodata"),
-    ):
-        whole = asset.get(name if name == "nodata" else f"raster:{name}")
-        columns = [
-            [band.get(name) for band in rasters],
-            [band.get(f"raster:{name}", band.get(name)) for band in bands],
-            [whole],
-        ]
-        for column in columns:
-            found = [_number(value) for value in column]
-            if any(value is not None for value in found):
-                # A list in which bands are missing is not used, with a warning.
-                listed = ["none" if value is None else value for value in found]
-                same = len({str(value) for value in listed}) == 1  # also of NaN
-                tags[key] = _listed(listed[:1] if same else listed)
-                break
+    for key, entry in _VALUES.items():
+        found = _listed_values(asset or {}, entry)
+        if found and not _has_gaps(found):
+            same = len({str(value) for value in found}) == 1  # also of NaN
+            tags[key] = _listed(found[:1] if same else found)
     return tags
+
+
+def _listed_values(asset: Json, entry: str) -> list[Any]:
+    """Numbers of the bands of an asset, or one of all of them: None for a band without; empty if there is none."""
+    whole = _number(asset.get(entry if entry == "nodata" else f"raster:{entry}"))
+    columns = [
+        [band.get(entry) for band in _bands(asset, "raster:bands")],
+        [band.get(f"raster:{entry}", band.get(entry)) for band in _bands(asset, "bands")],
+    ]
+    numbers = [[_number(value) for value in column] for column in columns]
+    # A band without a number has that of the asset.
+    listed = [
+        [whole if value is None else value for value in column]
+        for column in numbers
+        if any(value is not None for value in column)
+    ]
+    complete = (column for column in listed if not _has_gaps(column))
+    rest = listed[0] if listed else [] if whole is None else [whole]
+    return next(complete, rest)
+
+
+def _has_gaps(values: Sequence[Any]) -> bool:
+    return any(value is None for value in values)
 
 
 def _number(value: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from builders import cube_of, write_tif
 
+from hsi_geo.io.readers import read_scene
 from hsi_geo.io.scenes.scene import open_scene
 
 NM = {"B1": 460.0, "B2": 560.0, "B3": 660.0, "B4": 860.0}
@@ -77,6 +78,33 @@ def test_numbers_of_some_bands_only_are_not_used_with_a_word(
     listed: list[dict[str, Any]] = [{entry: 7}, {entry: 7}, {}, {entry: 7}]
     scene = open_scene(write(tmp_path, {key: listed}, "eo:bands", "center_wavelength", 4))
     (warning,) = scene.attrs["warnings"]
-    assert warning.endswith("has the entry 'none', which is no number: not used")
+    assert warning == f"its STAC item has '{entry}' for some of its bands only: not used"
     assert scene.attrs.get("_FillValue") is None
     assert (scene.attrs["scale_factor"], scene.attrs["add_offset"]) == (1, 0)
+
+
+@pytest.mark.parametrize("key", ["bands", "raster:bands"])
+@pytest.mark.parametrize(
+    ("entry", "whole"),
+    [("nodata", "nodata"), ("scale", "raster:scale"), ("offset", "raster:offset")],
+)
+@pytest.mark.parametrize("own", [7, 5])
+def test_bands_without_a_number_have_that_of_the_asset(
+    tmp_path: Path, key: str, entry: str, whole: str, own: int
+) -> None:
+    listed: list[dict[str, Any]] = [{entry: own}, {}, {entry: own}, {}]
+    path = write(tmp_path, {key: listed, whole: 7}, "eo:bands", "center_wavelength", 4)
+    file = read_scene(path)
+    assert not file.warnings
+    values = {"nodata": file.nodata, "scale": file.scale, "offset": file.offset}[entry]
+    assert values.tolist() == [own, 7, own, 7]
+
+
+def test_a_list_with_gaps_gives_way_to_a_complete_one(tmp_path: Path) -> None:
+    asset = {
+        "raster:bands": [{"scale": 3}, {}, {}, {}],
+        "bands": [{"scale": n} for n in (2, 3, 4, 5)],
+    }
+    file = read_scene(write(tmp_path, asset, "eo:bands", "center_wavelength", 4))
+    assert file.scale.tolist() == [2, 3, 4, 5]
+    assert not file.warnings
