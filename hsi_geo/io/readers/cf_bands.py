@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from hsi_geo.arrays import BoolArray
+from hsi_geo.io.readers.auxiliary_names import is_auxiliary
 from hsi_geo.io.readers.cf_groups import Groups, holds, iterate_variables, nearest_first
 from hsi_geo.io.readers.cf_plane import is_made_up
 from hsi_geo.io.readers.cf_stored import physical_values
@@ -21,6 +24,9 @@ from hsi_geo.wavelengths import DeclaredBands
 #: Names of band centres and widths as `plain_key` makes them, best first.
 _CENTRE_NAMES = (*CENTRE_KEYS, "bandcentre", "bandcenter", "wavelength3d")
 _WIDTH_NAMES = ("fwhm", "fullwidthhalfmax", "bandwidth")
+
+#: A list of a file: group, name and array.
+type _List = tuple[str, str, xr.DataArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +62,9 @@ class BandAxis:
 def find_declared_bands(groups: Groups, axis: BandAxis) -> DeclaredBands | None:
     """Find band centres and widths.
 
-    Lists along the axis come before others of its length, those of the group of the cube and of the groups above
-    it before those of other groups, and those beside another cube last.
+    Lists of the group of the cube and of the groups above it come before those of other groups, of which the ones
+    that share most folders with it come first, and those beside another cube last. Of a group, lists along the axis
+    come before others of its length.
 
     Args:
         groups: Groups of the file.
@@ -74,11 +81,11 @@ def find_declared_bands(groups: Groups, axis: BandAxis) -> DeclaredBands | None:
     found = _find_list(_CENTRE_NAMES, groups, axis)
     if found is None:
         return None
-    group, name, array = found
+    _, name, array = found
     centres, unit = physical_values(array, fill=np.nan), _unit(name, array)
     if are_band_numbers(centres, unit):
         return None
-    widths = _find_list(_WIDTH_NAMES, groups, axis, _strange(groups, axis, group))
+    widths = _find_list(_WIDTH_NAMES, groups, axis, _strange(groups, axis))
     source = f"the variable {name}"
     if widths is None:
         return DeclaredBands(centres, unit, source)
@@ -88,10 +95,8 @@ def find_declared_bands(groups: Groups, axis: BandAxis) -> DeclaredBands | None:
 
 def find_bad_bands(groups: Groups, axis: BandAxis) -> BadBands:
     """Find the bad-band list; arguments as in `find_declared_bands`."""
-    centres = _find_list(_CENTRE_NAMES, groups, axis)
-    strange = _strange(groups, axis, axis.group if centres is None else centres[0])
     warnings = _length_warnings(groups, axis, tuple(FLAG_KEYS))
-    found = _find_list(tuple(FLAG_KEYS), groups, axis, strange)
+    found = _find_list(tuple(FLAG_KEYS), groups, axis, _strange(groups, axis))
     if found is None:
         return BadBands(warnings=warnings)
     _, name, array = found
@@ -108,8 +113,24 @@ def find_bad_bands(groups: Groups, axis: BandAxis) -> BadBands:
 
 
 def wavelength_warnings(groups: Groups, axis: BandAxis) -> tuple[str, ...]:
-    """Warnings about lists of centres and widths whose length is not the number of bands."""
-    return _length_warnings(groups, axis, _CENTRE_NAMES, _WIDTH_NAMES)
+    """Warnings about lists of centres and widths of another length, and about centres that may be those of others."""
+    return (
+        *_length_warnings(groups, axis, _CENTRE_NAMES, _WIDTH_NAMES),
+        *_doubt(groups, axis),
+    )
+
+
+def _doubt(groups: Groups, axis: BandAxis) -> tuple[str, ...]:
+    """A warning if other centres are as near to the cube as those that are used."""
+    ranked = _ranked(_CENTRE_NAMES, groups, axis)
+    for rank, (group, name, array) in ranked[1:]:
+        best, (used, _, centres) = ranked[0]
+        if rank == best and group != used and _differ(array, centres):
+            return (
+                f"its wavelengths are those of the group '{used}', and '{name}' in '{group}' has others: "
+                "give the right ones if these are of another image",
+            )
+    return ()
 
 
 def _unit(name: str, array: xr.DataArray) -> str | None:
@@ -145,40 +166,81 @@ def _length_warnings(groups: Groups, axis: BandAxis, *kinds: tuple[str, ...]) ->
 
 def _find_list(
     names: tuple[str, ...], groups: Groups, axis: BandAxis, left_out: Collection[str] = ()
-) -> tuple[str, str, xr.DataArray] | None:
-    """(group, name, array) of the best list with a known name and one entry for each band."""
+) -> _List | None:
+    """The best list with a known name and one entry for each band."""
+    ranked = [entry for _, entry in _ranked(names, groups, axis) if entry[0] not in left_out]
+    return ranked[0] if ranked else None
+
+
+def _ranked(
+    names: tuple[str, ...], groups: Groups, axis: BandAxis
+) -> list[tuple[tuple[int, ...], _List]]:
+    """Lists with a known name and one entry for each band, the best first, and how good they are (least is best)."""
     text = "OSU" if names[0] in FLAG_KEYS else ""
-    places = nearest_first(groups, axis.group)
     of_others = _with_other_cubes(groups, axis)
     lists = [
         (group, str(name), groups[group][name])
-        for group in places
-        if group not in left_out
+        for group in nearest_first(groups, axis.group)
         for name, one in groups[group].variables.items()
         if one.ndim == 1 and one.size == axis.size and one.dtype.kind in f"iufb{text}"
         if plain_key(str(name)) in names
     ]
 
-    def rank(entry: tuple[str, str, xr.DataArray]) -> tuple[bool, bool, bool, int, int]:
+    def rank(entry: _List) -> tuple[int, ...]:
         group, name, array = entry
-        is_along = array.dims == (axis.name,) and not is_made_up(axis.name)
         is_near = holds(group, axis.group)
-        key = names.index(plain_key(name))
-        return group in of_others, not is_along, not is_near, key, places.index(group)
+        # In groups that lie beside each other, axes of one name are not the same.
+        is_within = is_near or holds(axis.group, group)
+        is_along = is_within and array.dims == (axis.name,) and not is_made_up(axis.name)
+        away = 0 if is_near else -_shared_levels(group, axis.group)
+        return group in of_others, not is_along, not is_near, away, names.index(plain_key(name))
 
-    return min(lists, key=rank, default=None)
+    return sorted(((rank(entry), entry) for entry in lists), key=itemgetter(0))
 
 
-def _strange(groups: Groups, axis: BandAxis, known: str) -> frozenset[str]:
-    """Groups whose lists are those of another cube, but for the group that has the wavelengths."""
-    return _with_other_cubes(groups, axis) - {known}
+def _shared_levels(group: str, other: str) -> int:
+    """Number of groups in which two groups lie both, beside the root."""
+    levels = zip(group.strip("/").split("/"), other.strip("/").split("/"), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], levels))
+
+
+def _strange(groups: Groups, axis: BandAxis) -> frozenset[str]:
+    """Groups with wavelengths that are not those of the cube: their other lists are not either."""
+    centres = [entry for _, entry in _ranked(_CENTRE_NAMES, groups, axis)]
+    return frozenset(
+        group
+        for group, _, array in centres[1:]
+        if group != centres[0][0]
+        if not holds(group, axis.group) and _differ(array, centres[0][2])
+    )
+
+
+def _differ(one: xr.DataArray, other: xr.DataArray) -> bool:
+    """Whether two lists hold other wavelengths, in whatever unit."""
+    first, second = (physical_values(array, fill=np.nan) for array in (one, other))
+    if np.isnan(first).all() or np.isnan(second).all():
+        return False
+    first, second = first / np.nanmax(first), second / np.nanmax(second)
+    return not np.allclose(first, second, rtol=1e-3, atol=0, equal_nan=True)
 
 
 def _with_other_cubes(groups: Groups, axis: BandAxis) -> frozenset[str]:
-    """Groups beside that of a cube that hold cubes of their own."""
+    """Groups beside that of a cube that hold cubes of their own, along wavelengths of their own."""
     return frozenset(
         group
         for group, dataset in groups.items()
-        if not holds(group, axis.group)
-        and any(sum(size > 1 for size in one.shape) > 2 for one in dataset.variables.values())
+        if not holds(group, axis.group) and _has_cube(dataset) and not is_auxiliary(group)
+    )
+
+
+def _has_cube(dataset: xr.Dataset) -> bool:
+    along = {
+        one.dims[0]
+        for name, one in dataset.variables.items()
+        if one.ndim == 1 and plain_key(str(name)) in _CENTRE_NAMES
+    }
+    return any(
+        sum(size > 1 for size in one.shape) > 2 and along & set(one.dims)
+        for name, one in dataset.variables.items()
+        if not is_auxiliary(str(name))
     )

@@ -138,9 +138,9 @@ def nearest_first(groups: Groups, group: str) -> list[str]:
         ['/a', '/', '/b']
     """
 
-    def distance(other: str) -> tuple[bool, int]:
+    def distance(other: str) -> tuple[bool, int, str]:
         above = holds(other, group)
-        return not above, -len(other) if above else len(other)
+        return not above, -len(other) if above else len(other), other  # Zarr's order is any
 
     return sorted(groups, key=distance)
 

@@ -104,3 +104,78 @@ def test_other_cubes_without_wavelengths_are_not_named(written: Path) -> None:
     scene = cube([*VNIR, *SWIR, 2300.0, 2350.0], (5, 7))
     scene["angles"] = ("angle", "y", "x"), angles
     assert not open_scene(write(written, {"a": scene})).attrs.get("warnings")
+
+
+def spectral(centres: list[float], dim: str = "band", **lists: list[float]) -> xr.Dataset:
+    """Lists along bands, without a cube."""
+    return xr.Dataset(
+        {
+            "wavelength": (dim, centres, {"units": "nm"}),
+            **{name: (dim, values) for name, values in lists.items()},
+        }
+    )
+
+
+def bare(shape: tuple[int, int], dim: str = "band") -> xr.Dataset:
+    """A cube without wavelengths."""
+    about = {"wavelength": dim}
+    return cube(VNIR, shape).drop_vars("wavelength").rename_dims(about)
+
+
+def test_a_list_of_another_group_along_an_axis_of_the_same_name_comes_last(written: Path) -> None:
+    own = bare((5, 7))
+    own["wavelength"] = ("channel", VNIR, {"units": "nm"})
+    groups = {"data": own, "lamp": spectral([253.7, 546.1], fwhm=[1.0, 2.0], bbl=[0, 1])}
+    scene = open_scene(write(written, groups))
+    assert scene["wavelength"].values.tolist() == VNIR
+    np.testing.assert_allclose(scene["fwhm"], np.diff(VNIR)[0])
+    assert scene["good"].values.all()
+    assert not scene.attrs.get("warnings")
+
+
+@pytest.mark.parametrize("read", ["vnir", "swir"])
+@pytest.mark.parametrize("with_widths", [False, True])
+def test_lists_in_the_group_of_a_detector_are_those_of_its_cube(
+    written: Path, read: str, with_widths: bool
+) -> None:
+    shapes = {"vnir": (3, 4), "swir": (3, 4), read: (5, 7)}
+    lists = {"fwhm": [5.0, 6.0], "bbl": [0, 1]}
+    other = "swir" if read == "vnir" else "vnir"
+    has = {other: lists, read: lists if with_widths else {}}
+    groups = {
+        "swir/data": bare(shapes["swir"]),
+        "swir/spectral": spectral(SWIR, **has["swir"]),
+        "vnir/data": bare(shapes["vnir"]),
+        "vnir/spectral": spectral(VNIR, **has["vnir"]),
+    }
+    scene = open_scene(write(written, groups))
+    centres = VNIR if read == "vnir" else SWIR
+    assert scene["wavelength"].values.tolist() == centres
+    assert scene["good"].values.tolist() == ([False, True] if with_widths else [True, True])
+    widths = [5.0, 6.0] if with_widths else np.diff(centres)[0]
+    np.testing.assert_allclose(scene["fwhm"], widths)
+    assert not scene.attrs.get("warnings")
+
+
+@pytest.mark.parametrize("differ", [False, True])
+def test_two_lists_that_are_equally_near_are_told(written: Path, differ: bool) -> None:
+    others = SWIR if differ else VNIR
+    groups = {"data": bare((5, 7)), "p": spectral(VNIR), "q": spectral(others)}
+    scene = open_scene(write(written, groups))
+    assert scene["wavelength"].values.tolist() == VNIR
+    warnings = [text for text in scene.attrs.get("warnings", ()) if "'/q' has others" in text]
+    assert len(warnings) == differ
+
+
+@pytest.mark.parametrize("name", ["band_flags", "response"])
+@pytest.mark.parametrize("with_wavelengths", [False, True])
+def test_lists_beside_masks_by_band_are_used(
+    written: Path, name: str, with_wavelengths: bool
+) -> None:
+    quality = spectral(VNIR, "wavelength", good_wavelengths=[1, 0], fwhm=[5.0, 6.0])
+    quality[name] = ("wavelength", "y", "x"), np.zeros((2, 3, 4), "u1")
+    if not with_wavelengths:
+        quality = quality.drop_vars("wavelength")
+    scene = open_scene(write(written, {"data": cube(VNIR, (5, 7)), "quality": quality}))
+    assert scene["good"].values.tolist() == [True, False]
+    assert scene["fwhm"].values.tolist() == [5.0, 6.0]
