@@ -126,10 +126,11 @@ def _doubt(groups: Groups, axis: BandAxis) -> tuple[str, ...]:
     for rank, (group, name, array) in ranked[1:]:
         best, (used, _, centres) = ranked[0]
         if rank == best and group != used and _differ(array, centres):
-            return (
+            warning = (
                 f"its wavelengths are those of the group '{used}', and '{name}' in '{group}' has others: "
-                "give the right ones if these are of another image",
+                "give the right ones if these are of another image"
             )
+            return (warning,)
     return ()
 
 

@@ -28,6 +28,10 @@ _BAND_AXIS = re.compile(r"band|wave|wvl|spectr|lambda|channel", re.IGNORECASE)
 _Candidate = tuple[str, str, xr.DataArray]
 
 
+class NoCubeError(SceneError):
+    """A file has no variable of three axes, or none of them is known to be the bands."""
+
+
 @dataclass(frozen=True, eq=False)
 class Cube:
     """The variable that holds the pixels.
@@ -80,7 +84,7 @@ def find_cube(groups: Groups, path: str) -> Cube:
         The variable with a known name, else the largest one that is none of noise, quality or masks.
 
     Raises:
-        SceneError: If no variable has three axes beside those of length 1, or none of them is known to be the bands.
+        NoCubeError: If no variable has three axes beside those of length 1, or none of them is known to be the bands.
     """
     squeezed = [
         (group, name, array)
@@ -96,7 +100,7 @@ def find_cube(groups: Groups, path: str) -> Cube:
             if len(_dims(array)) == 3:
                 require_real(array.dtype, path)
         _refuse_many_axes(groups, path)
-        raise SceneError(
+        raise NoCubeError(
             f"scene '{path}' holds no three-dimensional variable",
             hint="give the file with the reflectance cube",
         )
@@ -252,7 +256,7 @@ def _axis_order(groups: Groups, entry: _Candidate, path: str) -> str:
     dims = _dims(array)
     bands = _band_axes(groups, entry)
     if len(bands) != 1:
-        raise SceneError(
+        raise NoCubeError(
             f"scene '{path}' has a variable '{name}' with the axes {', '.join(dims)}, and none of "
             "them is known to be its bands",
             hint="name one of them wavelength",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from hsi_geo.io.files.remote_files import as_link, suffix_of
 from hsi_geo.io.readers.band_files import read_band_files
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.cf import read_cf
+from hsi_geo.io.readers.cf_cube import NoCubeError
 from hsi_geo.io.readers.cf_groups import CLASSIC, is_classic, is_zarr
 from hsi_geo.io.readers.hdf5 import read_hdf5
 from hsi_geo.io.readers.packages import (
@@ -36,7 +38,7 @@ from hsi_geo.io.readers.raster import (
 from hsi_geo.io.readers.remote_vrt import whole_vrt
 from hsi_geo.io.readers.stac_assets import OWN_HOST, Links, image_of
 from hsi_geo.io.readers.stac_collections import is_items_name, member_of, only_item
-from hsi_geo.io.readers.stac_sidecar import Json
+from hsi_geo.io.readers.stac_sidecar import Json, StacSidecar
 
 #: Suffixes of HDF5 files on other machines. Local files are recognised by their signature.
 HDF5_SUFFIXES = (".h5", ".he5", ".hdf5", ".nc", ".nc4")
@@ -104,6 +106,8 @@ def _read_item(item: Json, name: str, links: Links) -> SceneFile:
         here = Path(image)
         if here.is_dir() or is_hdf5(here):
             return _read_local(here, links)
+        if here.is_file() and is_classic(here):
+            return _read_classic(here, described)
         return read_raster(image, item=described)
     final = final_link(link, follow=links.follow)
     if suffix_of(link) in HDF5_SUFFIXES:
@@ -193,8 +197,29 @@ def _read_file(path: Path) -> SceneFile:
             )
         return read_hdf5(str(path)) or read_cf(str(path), "h5netcdf")
     if is_classic(path):
-        return read_cf(str(path), CLASSIC)
+        return _read_classic(path)
     return read_raster(path)
+
+
+def _read_classic(path: Path, item: StacSidecar | None = None) -> SceneFile:
+    """A netCDF file before version 4, as GDAL reads it if its bands are not known: they may be given, or lie beside it.
+
+    Args:
+        path: Path of the file.
+        item: What a STAC item tells of it; None looks for an item beside it.
+    """
+    try:
+        found = read_cf(str(path), CLASSIC)
+    except NoCubeError as error:
+        try:
+            return read_raster(path, item=item)
+        except SceneError:
+            raise error from None
+    if found.found is None:
+        with contextlib.suppress(SceneError):
+            raster = read_raster(path, item=item)
+            found = found if raster.found is None else raster
+    return found
 
 
 def product_part(path: Path) -> str | None:
