@@ -17,13 +17,14 @@ from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask, marks_zeros
 from hsi_geo.io.readers.pixel_files import raster_files
 from hsi_geo.io.readers.quality_layers import QualityLayer
-from hsi_geo.io.readers.raster_bands import find_raster_bands, whole_tags
+from hsi_geo.io.readers.raster_bands import whole_tags
 from hsi_geo.io.readers.raster_geolocation import find_geolocation
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
+from hsi_geo.io.readers.shown_files import ShownFiles, find_raster_bands, find_stored_values
 from hsi_geo.io.readers.side_masks import find_side_masks
 from hsi_geo.io.readers.spectral_tags import Tags, unused_header
 from hsi_geo.io.readers.stac_sidecar import FolderItems, StacSidecar, find_item
-from hsi_geo.io.readers.stored_values import StoredValues, find_stored_values
+from hsi_geo.io.readers.stored_values import StoredValues
 from hsi_geo.io.readers.vrt_blocks import block_lines
 from hsi_geo.tiling import Grid
 
@@ -53,12 +54,12 @@ def describe_raster(
     """
     head = read_head(source, path, name, item)
     alpha, spectral = alpha_band(source), list(source.indexes)
-    bands = find_raster_bands(source, path, head.tags, spectral)
+    bands = find_raster_bands(source, head.tags, spectral, head.shown)
     if bands.found is not None:
         alpha = None  # a spectral band: GDAL takes the fourth of four byte bands for alpha
     elif alpha is not None:
         spectral.remove(alpha)
-        bands = find_raster_bands(source, path, head.tags, spectral)
+        bands = find_raster_bands(source, head.tags, spectral, head.shown)
     kept = np.array(spectral) - 1
     mask = find_mask(source, alpha)
     values = head.values
@@ -98,6 +99,7 @@ class RasterHead:
         geolocation: Where the pixels lie, if they are not on a grid.
         item: What a STAC item tells of the raster.
         tags: Tags of the raster as a whole, and lists in the files beside it.
+        shown: The files that it shows, if it is a VRT.
         values: How stored values are decoded.
         quality: Flags in the files beside it.
         warnings: One sentence for each thing that cannot be used.
@@ -107,6 +109,7 @@ class RasterHead:
     geolocation: Geolocation | None
     item: StacSidecar | None
     tags: Tags
+    shown: ShownFiles
     values: StoredValues
     quality: tuple[QualityLayer, ...]
     warnings: tuple[str, ...]
@@ -134,7 +137,8 @@ def read_head(
         raise too_large_blocks(source, name)
     item = find_item(path, folder_items) if item is None else item
     tags = whole_tags(source, path, item)
-    values = find_stored_values(source, tags, path)
+    shown = ShownFiles(path)
+    values = find_stored_values(source, tags, shown)
     transform = source.transform
     quality, mask_warnings = find_side_masks(
         path, source.shape, transform, () if item is None else item.masks
@@ -151,6 +155,7 @@ def read_head(
         geolocation=geolocation,
         item=item,
         tags=tags,
+        shown=shown,
         values=values,
         quality=quality,
         warnings=(

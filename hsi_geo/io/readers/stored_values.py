@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
-from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
 
-from hsi_geo.arrays import Float64Array, IndexArray
-from hsi_geo.io.files.paths import exists
+from hsi_geo.arrays import Float64Array
 from hsi_geo.io.readers.base import per_band
 from hsi_geo.io.readers.gain_files import find_gains
 from hsi_geo.io.readers.header_lists import HeaderLists, plain_key
 from hsi_geo.io.readers.masks import fits
-from hsi_geo.io.readers.raster_bands import whole_tags
 from hsi_geo.io.readers.spectral_tags import ENVI_TYPES, Tags
-from hsi_geo.io.readers.stac_sidecar import find_item
-from hsi_geo.io.readers.vrt_bands import changes_values, file_bands, stacked_bands
 
 #: Texts in a header that declare no nodata value, or one that is missing anyway.
 _NO_NODATA = ("", "none", "nan", "+nan", "-nan", "inf", "+inf", "-inf")
@@ -47,7 +38,7 @@ class StoredValues:
     warnings: tuple[str, ...]
 
 
-def find_stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> StoredValues:
+def own_stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -> StoredValues:
     """Nodata, scale and offset of the bands; without them, of the ENVI header.
 
     GDAL parses only the beginning of each word in ENVI's lists, and takes words that are no numbers for 0.
@@ -95,74 +86,7 @@ def find_stored_values(source: rasterio.DatasetReader, whole: Tags, path: str) -
         gains, warning = find_gains(path, count)
         scale = scale if gains is None else 1.0 / gains
         warnings += [warning] if warning else []
-    if source.driver == "VRT" and _all_are(scale, 1.0) and _all_are(offset, 0.0):
-        hidden = _of_files(source, path)
-        if hidden is not None:
-            scale, offset = hidden.scale, hidden.offset
-            warnings += hidden.warnings
     return StoredValues(nodata, scale, offset, tuple(warnings))
-
-
-def _of_files(mosaic: rasterio.DatasetReader, path: str) -> StoredValues | None:
-    """Scale and offset in the files beside those that a VRT shows: GDAL does not know them, and copies none.
-
-    Args:
-        mosaic: An open VRT without scale and offset.
-        path: Its path.
-
-    Returns:
-        Scale, offset and warnings; None if the VRT is no file, changes the values itself, or shows none of one file
-        or of one file a band.
-    """
-    text, numbers = mosaic.tags(ns="xml:VRT").get("xml:VRT", ""), mosaic.indexes
-    if not exists(path) or changes_values(text):
-        return None
-    shown = file_bands(text, numbers)
-    if shown is not None:
-        return _of_first_file(mosaic.files[1:], shown)
-    stacked = stacked_bands(text, numbers, Path(path).parent)
-    groups = [] if stacked is None else groupby(stacked, key=itemgetter(0))
-    found = [_of_first_file([file], [band for _, band in group]) for file, group in groups]
-    parts = [one for one in found if one is not None]
-    if not parts or len(parts) < len(found):
-        return None
-    return StoredValues(
-        np.concatenate([one.nodata for one in parts]),
-        np.concatenate([one.scale for one in parts]),
-        np.concatenate([one.offset for one in parts]),
-        tuple(dict.fromkeys(warning for one in parts for warning in one.warnings)),
-    )
-
-
-def _of_first_file(files: Sequence[str], shown: Sequence[int]) -> StoredValues | None:
-    """What the files beside the first file that can be opened say of some of its bands, from 1."""
-    for path in files:
-        try:
-            with rasterio.open(path) as file:
-                if file.count >= max(shown):
-                    return _beside(file, path, np.array(shown) - 1)
-        except RasterioError:
-            continue  # reading its pixels raises the error
-    return None
-
-
-def _beside(file: rasterio.DatasetReader, path: str, bands: IndexArray) -> StoredValues:
-    """Scale and offset of some bands of a file; neutral ones where GDAL knows them: then the VRT states its own."""
-    item = find_item(path)
-    found = find_stored_values(file, whole_tags(file, path, item), path)
-    known = (per_band(file.scales, file.count) != 1) | (per_band(file.offsets, file.count) != 0)
-    masks = [] if item is None or not item.masks else [_unread_masks(path)]
-    return StoredValues(
-        found.nodata[bands],
-        np.where(known, 1.0, found.scale)[bands],
-        np.where(known, 0.0, found.offset)[bands],
-        tuple(masks),
-    )
-
-
-def _unread_masks(path: str) -> str:
-    name = Path(path).name
-    return f"the masks beside '{name}' are not applied, as it is read through a virtual raster"
 
 
 def _of_the_same_type(whole: Tags, dtype: str) -> tuple[Tags, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,6 +58,19 @@ def changes_values(text: str) -> bool:
     return root is None or any(
         one.tag in _CHANGES or one.get("subClass") in _CHANGING for one in root.iter()
     )
+
+
+def states_values(content: bytes) -> bool:
+    """Whether a VRT states a scale or an offset of its bands, also a neutral one, which GDAL's programs do not write.
+
+    Args:
+        content: The file. GDAL's own text of a VRT leaves out neutral ones.
+
+    Example:
+        >>> states_values(b"<Scale>1</Scale>"), states_values(b"<ScaleRatio>1</ScaleRatio>")
+        (True, False)
+    """
+    return re.search(rb"<(?:Scale|Offset)\b", content) is not None
 
 
 def stacked_bands(text: str, numbers: Sequence[int], folder: Path) -> list[tuple[str, int]] | None:

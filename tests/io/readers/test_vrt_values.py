@@ -98,6 +98,8 @@ def test_a_stack_has_the_scale_of_each_file(tmp_path: Path) -> None:
         ("<LUT>0:0,100:200</LUT>", "", 2),
         ("", "<Scale>0.5</Scale>", 0.5),
         ("", "<Offset>0</Offset><Scale>0.25</Scale>", 0.25),
+        ("", "<Scale>1</Scale>", 1),
+        ("", "<Offset>0</Offset>", 1),
     ],
 )
 def test_a_vrt_with_values_of_its_own_keeps_them(
@@ -115,8 +117,15 @@ def test_a_scale_that_gdal_knows_is_that_of_the_vrt(tmp_path: Path) -> None:
     np.testing.assert_allclose(values, cube_of(4)[:2])
 
 
-def test_masks_that_a_vrt_does_not_have_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extra", ["", "<Scale>0.5</Scale>"], ids=["without", "with"])
+@pytest.mark.parametrize("source", ["", "<LUT>0:0,100:200</LUT>"], ids=["plain", "computed"])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_masks_that_a_vrt_does_not_have_are_told(
+    tmp_path: Path, extra: str, source: str, is_nested: bool
+) -> None:
     image = write_wyvern(tmp_path)
-    scene = open_scene(vrt(tmp_path / "s.vrt", image.name, [1, 2, 3, 4]))
-    (warning,) = scene.attrs["warnings"]
+    path = vrt(tmp_path / "s.vrt", image.name, [1, 2, 3, 4], source, extra)
+    if is_nested:
+        path = vrt(tmp_path / "outer.vrt", path.name, [1, 2, 3, 4])
+    (warning,) = open_scene(path).attrs["warnings"]
     assert f"the masks beside '{image.name}' are not applied" in warning

@@ -1,0 +1,235 @@
+"""What the files that a virtual raster (VRT) shows tell of its bands: GDAL copies neither wavelengths nor most scales."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+
+from hsi_geo.arrays import Float64Array
+from hsi_geo.io.files.beside import read_small_file
+from hsi_geo.io.files.limits import TEXT_BYTES
+from hsi_geo.io.files.paths import exists
+from hsi_geo.io.readers.base import per_band
+from hsi_geo.io.readers.raster_bands import own_bands, whole_tags
+from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, joined_bands
+from hsi_geo.io.readers.stac_sidecar import find_item
+from hsi_geo.io.readers.stored_values import StoredValues, own_stored_values
+from hsi_geo.io.readers.vrt_bands import (
+    changes_values,
+    file_bands,
+    stacked_bands,
+    states_values,
+)
+
+#: Most VRTs in each other. One may name itself.
+_NESTED = 8
+
+#: Number of files of a mosaic whose scales are compared.
+_COMPARED = 20
+
+#: Endings of files that GDAL lists with a VRT, and that it does not show.
+_BESIDE = (".ovr", ".msk", ".aux.xml")
+
+
+@dataclass(frozen=True, eq=False)
+class ShownFile:
+    """A file that a VRT shows.
+
+    Attributes:
+        name: Its name without folders.
+        count: Number of its bands.
+        bands: (C,) its bands.
+        scale: (C,) factors in the files beside it; 1 where GDAL knows the factor: then the VRT states its own.
+        offset: (C,) offsets, as ``scale``.
+        warnings: One sentence for each file with masks beside it.
+    """
+
+    name: str
+    count: int
+    bands: TaggedBands
+    scale: Float64Array
+    offset: Float64Array
+    warnings: tuple[str, ...]
+
+
+class ShownFiles:
+    """The files that a raster shows if it is a VRT, each opened once.
+
+    Args:
+        path: Name that GDAL opens.
+        outer: VRTs that show this one, outermost first.
+    """
+
+    def __init__(self, path: str, outer: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self.outer = outer
+        self._known: dict[str, ShownFile | None] = {}
+
+    def of(self, path: str) -> ShownFile | None:
+        """One of the files; None if it cannot be opened. Reading its pixels raises the error then."""
+        if path not in self._known:
+            self._known[path] = self._described(path)
+        return self._known[path]
+
+    def having(self, files: Sequence[str], count: int) -> Iterator[ShownFile]:
+        """Those of some files that can be opened, and have a number of bands."""
+        for path in files:
+            found = None if path.lower().endswith(_BESIDE) else self.of(path)
+            if found is not None and found.count >= count:
+                yield found
+
+    def _described(self, path: str) -> ShownFile | None:
+        outer = (*self.outer, os.path.realpath(self.path))
+        if len(outer) > _NESTED or os.path.realpath(path) in outer:
+            return None
+        try:
+            with rasterio.open(path) as file:
+                return _described(file, path, ShownFiles(path, outer))
+        except RasterioError:
+            return None
+
+
+def find_raster_bands(
+    source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int], shown: ShownFiles
+) -> TaggedBands:
+    """Wavelengths of some bands of a raster; those of its files if it is a VRT and has none itself.
+
+    Args:
+        source: The open raster.
+        whole: From `whole_tags`.
+        numbers: (B,) bands, from 1.
+        shown: The files that it shows.
+
+    Returns:
+        (B,) bands in the order of the numbers.
+    """
+    bands = own_bands(source, whole, numbers)
+    if bands.found is None and source.driver == "VRT":
+        return _bands_of_files(source, numbers, shown) or bands
+    return bands
+
+
+def find_stored_values(
+    source: rasterio.DatasetReader, whole: Tags, shown: ShownFiles
+) -> StoredValues:
+    """How stored values are decoded; as in the files that a raster shows, if it is a VRT and does not tell itself.
+
+    Args:
+        source: The open raster.
+        whole: From `whole_tags`.
+        shown: The files that it shows.
+    """
+    values, warnings = _decoded(source, whole, shown)
+    return replace(values, warnings=(*values.warnings, *warnings))
+
+
+def _described(file: rasterio.DatasetReader, path: str, shown: ShownFiles) -> ShownFile:
+    item = find_item(path)
+    whole = whole_tags(file, path, item)
+    values, warnings = _decoded(file, whole, shown)
+    known = (per_band(file.scales, file.count) != 1) | (per_band(file.offsets, file.count) != 0)
+    name = Path(path).name
+    if item is not None and item.masks:
+        warnings = (
+            f"the masks beside '{name}' are not applied, as it is read through a virtual raster",
+            *warnings,
+        )
+    return ShownFile(
+        name=name,
+        count=file.count,
+        bands=find_raster_bands(file, whole, file.indexes, shown),
+        scale=np.where(known, 1.0, values.scale),
+        offset=np.where(known, 0.0, values.offset),
+        warnings=warnings,
+    )
+
+
+def _bands_of_files(
+    mosaic: rasterio.DatasetReader, numbers: Sequence[int], shown: ShownFiles
+) -> TaggedBands | None:
+    """Wavelengths of the files that a mosaic or a stack shows."""
+    text = _text_of(mosaic)
+    listed = file_bands(text, numbers)
+    if listed is not None:
+        first = next(shown.having(mosaic.files[1:], max(listed)), None)
+        return None if first is None else first.bands.picked(_indices(listed)).of_file(first.name)
+    parts = _parts(text, numbers, shown)
+    if not parts:
+        return None
+    joined = joined_bands([file.bands.picked(_indices(bands)) for file, bands in parts])
+    return None if joined is None else joined.of_file(f"{len(parts)} files")
+
+
+def _decoded(
+    source: rasterio.DatasetReader, whole: Tags, shown: ShownFiles
+) -> tuple[StoredValues, tuple[str, ...]]:
+    """How stored values are decoded, and warnings about the files that a VRT shows."""
+    values = own_stored_values(source, whole, shown.path)
+    if source.driver != "VRT" or not exists(shown.path):
+        return values, ()
+    text = _text_of(source)
+    listed = file_bands(text, source.indexes)
+    if listed is None:
+        parts = _parts(text, source.indexes, shown)
+        warnings = [warning for file, _ in parts for warning in file.warnings]
+    else:
+        number = 1 if shown.outer else _COMPARED
+        files = list(islice(shown.having(source.files[1:], max(listed)), number))
+        parts = [(file, listed) for file in files[:1]]
+        warnings = [warning for file in files for warning in file.warnings]
+    is_neutral = bool((values.scale == 1).all() and (values.offset == 0).all())
+    content = read_small_file(shown.path, TEXT_BYTES) or b""
+    if parts and is_neutral and not changes_values(text) and not states_values(content):
+        if listed is not None:
+            warnings += _differing(files, listed)
+        values = replace(
+            values,
+            scale=np.concatenate([file.scale[_indices(bands)] for file, bands in parts]),
+            offset=np.concatenate([file.offset[_indices(bands)] for file, bands in parts]),
+        )
+    return values, tuple(dict.fromkeys(warnings))
+
+
+def _differing(files: Sequence[ShownFile], listed: Sequence[int]) -> list[str]:
+    """A warning if files of a mosaic have another scale than the first one."""
+    first, bands = files[0], _indices(listed)
+    for file in files[1:]:
+        pairs = ((file.scale, first.scale), (file.offset, first.offset))
+        if not all(np.allclose(one[bands], two[bands], rtol=1e-6) for one, two in pairs):
+            warning = (
+                f"the files beside '{first.name}' and '{file.name}', which it shows, tell different scales: that "
+                f"of '{first.name}' is used for both"
+            )
+            return [warning]
+    return []
+
+
+def _parts(
+    text: str, numbers: Sequence[int], shown: ShownFiles
+) -> list[tuple[ShownFile, list[int]]]:
+    """The files of a stack one after the other, with their bands, from 1; empty if one of them cannot be opened."""
+    stacked = stacked_bands(text, numbers, Path(shown.path).parent) or []
+    parts = []
+    for path, group in groupby(stacked, key=itemgetter(0)):
+        file, bands = shown.of(path), [band for _, band in group]
+        if file is None or file.count < max(bands):
+            return []
+        parts.append((file, bands))
+    return parts
+
+
+def _indices(bands: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    return np.array(bands, np.intp) - 1
+
+
+def _text_of(vrt: rasterio.DatasetReader) -> str:
+    text: str = vrt.tags(ns="xml:VRT").get("xml:VRT", "")
+    return text

@@ -1,0 +1,130 @@
+"""Which files a VRT shows: not its pyramids, not itself, each opened once, and with which scales."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from builders import cube_of, nm_tags, physical, write_envi, write_tif
+from rasterio.enums import Resampling
+
+from hsi_geo.errors import WavelengthError
+from hsi_geo.io.readers import read_scene, shown_files
+from hsi_geo.io.scenes.scene import open_scene
+
+CENTRES = (500.0, 600.0, 700.0, 900.0)
+LINES = ("wavelength = {500, 600, 700, 900}", "wavelength units = Nanometers")
+FACTOR = "reflectance scale factor = {}"
+
+
+def mosaic(path: Path, files: Sequence[str], bands: int = 4) -> Path:
+    """A VRT of files side by side."""
+    text = ""
+    for band in range(1, bands + 1):
+        text += f'<VRTRasterBand dataType="Int16" band="{band}">'
+        for column, file in enumerate(files):
+            place = f'<DstRect xOff="{7 * column}" yOff="0" xSize="7" ySize="5"/>'
+            text += (
+                f'<SimpleSource><SourceFilename relativeToVRT="1">{file}</SourceFilename>'
+                f'<SourceBand>{band}</SourceBand><SrcRect xOff="0" yOff="0" xSize="7" ySize="5"/>'
+                f"{place}</SimpleSource>"
+            )
+        text += "</VRTRasterBand>"
+    size = f'rasterXSize="{7 * len(files)}" rasterYSize="5"'
+    path.write_text(f"<VRTDataset {size}>{text}</VRTDataset>")
+    return path
+
+
+def stack(path: Path, files: Sequence[str]) -> Path:
+    """A VRT of a band of each file."""
+    text = "".join(
+        f'<VRTRasterBand dataType="Int16" band="{band}"><SimpleSource><SourceFilename relativeToVRT="1">'
+        f"{file}</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        for band, file in enumerate(files, start=1)
+    )
+    path.write_text(f'<VRTDataset rasterXSize="7" rasterYSize="5">{text}</VRTDataset>')
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_pyramids_of_a_vrt_are_none_of_its_files(tmp_path: Path, is_nested: bool) -> None:
+    write_envi(tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000))
+    path = mosaic(tmp_path / "s.vrt", ["a.bsq"])
+    with rasterio.open(path, "r+") as file:
+        file.build_overviews([2], Resampling.nearest)
+    assert (tmp_path / "s.vrt.ovr").exists()
+    if is_nested:
+        path = mosaic(tmp_path / "outer.vrt", ["s.vrt"])
+    scene = open_scene(path)
+    assert scene["wavelength"].values.tolist() == list(CENTRES)
+    np.testing.assert_allclose(physical(scene)[0], cube_of(4) / 1e4, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("factors", "told"),
+    [
+        ([10_000, 10_000, 10_000], ""),
+        ([10_000, 10_000, 100], "c.bsq"),
+        ([10_000, None, 10_000], "b.bsq"),
+        ([None, 10_000, None], "b.bsq"),
+        ([None, None, None], ""),
+    ],
+    ids=["same", "third", "second without", "first without", "none"],
+)
+def test_files_of_a_mosaic_with_other_scales_than_the_first_are_told(
+    tmp_path: Path, factors: list[int | None], told: str
+) -> None:
+    names = ["a.bsq", "b.bsq", "c.bsq"]
+    for name, factor in zip(names, factors, strict=True):
+        lists = LINES if factor is None else (*LINES, FACTOR.format(factor))
+        write_envi(tmp_path / name, cube_of(4), *lists)
+    file = read_scene(mosaic(tmp_path / "s.vrt", names))
+    assert (file.scale == 1 / (factors[0] or 1)).all()
+    assert [f"'a.bsq' and '{told}'" in text for text in file.warnings] == ([True] if told else [])
+
+
+@pytest.mark.parametrize("make", [mosaic, stack])
+@pytest.mark.parametrize("others", [["s.vrt"], ["other.vrt"]], ids=["itself", "each other"])
+def test_vrts_that_name_themselves_have_no_wavelengths(
+    tmp_path: Path, make: type, others: list[str]
+) -> None:
+    names = others * 2
+    make(tmp_path / "s.vrt", names)
+    make(tmp_path / "other.vrt", ["s.vrt"] * 2)
+    with pytest.raises(WavelengthError, match="no wavelengths"):
+        open_scene(tmp_path / "s.vrt")
+
+
+def test_vrts_are_followed_into_each_other_to_a_depth(tmp_path: Path) -> None:
+    write_envi(tmp_path / "0.bsq", cube_of(4), *LINES)
+    inner = "0.bsq"
+    for depth in range(1, 11):
+        inner = mosaic(tmp_path / f"{depth}.vrt", [inner]).name
+    assert open_scene(tmp_path / "8.vrt")["wavelength"].values.tolist() == list(CENTRES)
+    with pytest.raises(WavelengthError, match="no wavelengths"):
+        open_scene(tmp_path / "10.vrt")
+
+
+def test_each_file_of_a_stack_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{band}.tif" for band in range(4)]
+    for name, centre in zip(names, CENTRES, strict=True):
+        write_tif(tmp_path / name, cube_of(1), band_tags=nm_tags([centre]))
+    opened = Counter[str]()
+    open_ = rasterio.open
+
+    def counted(path: str) -> rasterio.DatasetReader:
+        opened[Path(path).name] += 1
+        return open_(path)
+
+    monkeypatch.setattr(shown_files.rasterio, "open", counted)
+    scene = read_scene(stack(tmp_path / "s.vrt", names))
+    assert scene.found is not None
+    assert scene.found.centres.tolist() == list(CENTRES)
+    assert opened == Counter(names)
