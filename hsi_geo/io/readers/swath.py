@@ -165,8 +165,14 @@ def _centres_of(lon: Float64Array, lat: Float64Array) -> tuple[Float64Array, Flo
 
 
 def _steps(values: Float64Array, axis: int, circle: float) -> Float64Array:
-    """Steps to the next values along an axis, from the ones before where there is none; the shorter way on a circle."""
+    """Steps to the next values along an axis; the shorter way on a circle.
+
+    Where there is no next value, the step from the one before; where there is neither, the median of all; 0 without any.
+    """
     back = np.diff(values, axis=axis, prepend=np.nan)
     forth = np.diff(values, axis=axis, append=np.nan)
     steps: Float64Array = np.where(np.isnan(forth), back, forth)
-    return steps if np.isinf(circle) else (steps + circle / 2) % circle - circle / 2
+    if not np.isinf(circle):
+        steps = (steps + circle / 2) % circle - circle / 2
+    known = steps[~np.isnan(steps)]
+    return np.where(np.isnan(steps), np.median(known) if known.size else 0.0, steps)

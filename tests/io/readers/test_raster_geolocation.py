@@ -12,6 +12,7 @@ from affine import Affine
 from builders import cube_of, nm_tags, write_tif
 
 from hsi_geo.arrays import Float64Array
+from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.properties import grid_of
 from hsi_geo.io.scenes.scene import open_scene
 
@@ -70,3 +71,28 @@ def test_a_missing_place_takes_no_neighbour_with_it(tmp_path: Path) -> None:
     scene = open_scene(write(tmp_path, lon, lat, None), grid="native", pixel_size=5e-4)
     lacking = np.setdiff1d(cube_of(3, 6, 8)[0], scene.values[0])
     assert lacking.tolist() == [cube_of(3, 6, 8)[0, 2, 3]]
+
+
+def test_pixels_without_a_known_neighbour_in_their_row_keep_their_place(tmp_path: Path) -> None:
+    lon, lat = places()
+    lon[2, 1::2] = lat[2, 1::2] = -9999.0
+    scene = open_scene(write(tmp_path, lon, lat, None), grid="native", pixel_size=5e-4)
+    lacking = np.setdiff1d(cube_of(3, 6, 8)[0], scene.values[0])
+    assert lacking.tolist() == cube_of(3, 6, 8)[0, 2, 1::2].tolist()
+
+
+@pytest.mark.parametrize("convention", [None, "PIXEL_CENTER"])
+@pytest.mark.parametrize("shape", [(1, 8), (6, 1), (1, 1)], ids=str)
+def test_an_image_of_one_line_is_refused(
+    tmp_path: Path, shape: tuple[int, int], convention: str | None
+) -> None:
+    lon, lat = (values[: shape[0], : shape[1]] for values in places())
+    path = write(tmp_path, lon, lat, convention)
+    tags = nm_tags([460.0, 560.0, 660.0])
+    with rasterio.open(path) as file:
+        geolocation = file.tags(ns="GEOLOCATION")
+    write_tif(path, cube_of(3, *shape), band_tags=tags, **BLANK)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(ns="GEOLOCATION", **geolocation)
+    with pytest.raises(SceneError, match="too few to be put onto a grid"):
+        open_scene(path)
