@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import rasterio
 from affine import Affine
@@ -19,23 +20,26 @@ def disputed_place_warning(source: rasterio.DatasetReader) -> tuple[str, ...]:
     """Say how far the place of a rotated ENVI cube by GDAL is from that in its header; nothing if they are one.
 
     GDAL turns a cube around its first corner, also if the place in its header is that of another pixel, and skews
-    pixels that are no squares. Scenes follow GDAL, so that labels that were drawn in QGIS lie where they were drawn.
+    pixels that are no squares; by 180 degrees it mirrors. Scenes follow GDAL, so that labels that were drawn in QGIS lie where they were drawn.
 
     Args:
         source: The open raster.
     """
     used: Affine = source.transform
-    if source.driver != "ENVI" or not (used.b or used.d):
+    if source.driver != "ENVI" or used.is_degenerate or used.is_identity:
         return ()
     header = header_beside(as_path(source.name))
     try:
-        other = map_info(next(text for key, text in header.items() if plain_key(key) == "mapinfo"))
+        text = next(text for key, text in header.items() if plain_key(key) == "mapinfo")
+        other = map_info(text)
     except (StopIteration, ValueError):
+        return ()
+    if not _rotation(text):
         return ()
     corners = [(0, 0), (source.width, 0), (0, source.height)]
     moved = max(math.dist(used @ corner, other @ corner) for corner in corners)
     size = math.sqrt(abs(used.determinant))
-    if moved <= _SAME_PX * size:
+    if moved <= _SAME_PX * size or not math.isfinite(moved):
         return ()
     warning = (
         f"it is rotated, and it may lie up to {moved / size:.1f} pixels away: its place is that which GDAL and QGIS show, "
@@ -54,7 +58,7 @@ def map_info(text: str) -> Affine:
         The geotransform.
 
     Raises:
-        ValueError: If it has too few numbers.
+        ValueError: If it has too few numbers, or the rotation is none.
 
     Example:
         >>> map_info("{UTM, 1, 1, 500000, 4000000, 30, 20, 33, North}").to_gdal()
@@ -62,6 +66,11 @@ def map_info(text: str) -> Affine:
     """
     words = [word.strip() for word in text.strip("{} ").split(",")]
     col, row, x, y, width, height = (float(word) for word in words[1:7])
-    rotation = [float(word.split("=")[1]) for word in words if word.lower().startswith("rotation")]
-    origin = Affine.translation(x, y) @ Affine.rotation(rotation[0] if rotation else 0.0)
+    origin = Affine.translation(x, y) @ Affine.rotation(_rotation(text))
     return origin @ Affine.scale(width, -height) @ Affine.translation(1 - col, 1 - row)
+
+
+def _rotation(text: str) -> float:
+    """The rotation in a ``map info`` in degrees; 0 if it has none."""
+    stated = re.search(r"\brotation\s*=([^,}]*)", text, re.IGNORECASE)
+    return 0.0 if stated is None else float(stated[1])
