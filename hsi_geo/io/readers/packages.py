@@ -168,8 +168,8 @@ def _read_alone(package: Package, name: str) -> SceneFile:
         return read_raster(path, name=package.name)
     if place.suffix.lower() not in _GEOTIFFS:
         raise SceneError(
-            f"scene '{package.name}' names its cube '{place.name}' by more than 100 characters with its folders, and "
-            "GDAL finds no header for such a name in a TAR of the PAX format",
+            f"scene '{package.name}' names its cube '{place.name}', with its folders, by a name that is long or not "
+            "plain ASCII, and GDAL finds no header for such a name in a TAR of the PAX format",
             hint="unpack it, and give the cube",
         )
     file = read_raster(path, name=package.name)
@@ -178,8 +178,8 @@ def _read_alone(package: Package, name: str) -> SceneFile:
     if not beside:
         return file
     warning = (
-        f"{quoted(beside)} beside it in the archive are not used, as its name with its folders has more than 100 "
-        "characters in the PAX format: unpack it to use them"
+        f"{quoted(beside)} beside it in the archive are not used, as its name with its folders is long or not plain "
+        "ASCII, in the PAX format: unpack it to use them"
     )
     return replace(file, warnings=(*file.warnings, warning))
 
@@ -240,7 +240,7 @@ def _from_zip(path: Path, inside: str) -> bytes:
 
 
 def _in_tar(path: Path, member: tarfile.TarInfo) -> str:
-    """GDAL's path of a file in a TAR: by its name, but by its position for long names in PAX format."""
+    """GDAL's path of a file in a TAR: by its name, but by its position for names that PAX stores apart: long ones, and those beyond ASCII."""
     if "path" not in member.pax_headers:
         return f"/vsitar/{_braced(path)}/{member.name.removeprefix('./')}"  # as GDAL lists it
     whole = path if path.suffix.lower() == ".tar" else f"/vsigzip/{path}"

@@ -212,9 +212,10 @@ def _require_own_bands(package: Package, image: str, raster: SceneFile, describe
 def _unused(raster: SceneFile, reason: str) -> SceneFile:
     """An image of which the METADATA.XML tells nothing: for one without wavelengths this is why it has none."""
     warning = f"the METADATA.XML beside it {reason}: not used"
-    if raster.found is None:
-        return dataclasses.replace(raster, found_warnings=(warning, *raster.found_warnings))
-    return dataclasses.replace(raster, warnings=(*raster.warnings, warning))
+    raster = dataclasses.replace(raster, warnings=(*raster.warnings, warning))
+    if raster.found is not None:
+        return raster
+    return dataclasses.replace(raster, found_warnings=(warning, *raster.found_warnings))
 
 
 def _unread(image: str, others: list[str]) -> list[str]:

@@ -59,6 +59,8 @@ def test_a_metadata_file_that_is_not_used_is_why_an_image_has_no_wavelengths(
         WavelengthError, match=r"METADATA\.XML beside it describes 7 bands, and it has 3"
     ):
         open_scene(image)
+    (warning,) = open_scene(image, wavelengths="450:650").attrs["warnings"]
+    assert "METADATA.XML beside it describes 7 bands, and it has 3: not used" in warning
     image = write_tif(image, cube_of(3), band_tags=nm_tags([911.0, 942.0, 993.0]))
     assert bands_of(open_scene(image)).centres_nm.tolist() == [911.0, 942.0, 993.0]
     assert any("describes 7 bands" in text for text in open_scene(image).attrs["warnings"])
