@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import check_travels, cube_of, physical
-from cf_cases import NM, dataset, write_classic
+from cf_cases import dataset, write_classic
+from emit_cases import NM
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.scene import open_scene

@@ -139,14 +139,14 @@ def test_lists_in_the_group_of_a_detector_are_those_of_its_cube(
     written: Path, read: str, with_widths: bool
 ) -> None:
     shapes = {"vnir": (3, 4), "swir": (3, 4), read: (5, 7)}
-    lists = {"fwhm": [5.0, 6.0], "bbl": [0, 1]}
+    lists: dict[str, list[float]] = {"fwhm": [5.0, 6.0], "bbl": [0, 1]}
     other = "swir" if read == "vnir" else "vnir"
-    has = {other: lists, read: lists if with_widths else {}}
+    has: dict[str, dict[str, list[float]]] = {other: lists, read: lists if with_widths else {}}
     groups = {
         "swir/data": bare(shapes["swir"]),
-        "swir/spectral": spectral(SWIR, **has["swir"]),
+        "swir/spectral": spectral(SWIR, "band", **has["swir"]),
         "vnir/data": bare(shapes["vnir"]),
-        "vnir/spectral": spectral(VNIR, **has["vnir"]),
+        "vnir/spectral": spectral(VNIR, "band", **has["vnir"]),
     }
     scene = open_scene(write(written, groups))
     centres = VNIR if read == "vnir" else SWIR

@@ -13,7 +13,7 @@ from builders import cube_of, nm_tags, physical, write_envi, write_tif
 from rasterio.enums import Resampling
 
 from hsi_geo.errors import WavelengthError
-from hsi_geo.io.readers import read_scene, shown_files
+from hsi_geo.io.readers import read_scene
 from hsi_geo.io.scenes.scene import open_scene
 
 CENTRES = (500.0, 600.0, 700.0, 900.0)
@@ -123,7 +123,7 @@ def test_each_file_of_a_stack_is_opened_once(
         opened[Path(path).name] += 1
         return open_(path)
 
-    monkeypatch.setattr(shown_files.rasterio, "open", counted)
+    monkeypatch.setattr("hsi_geo.io.readers.shown_files.rasterio.open", counted)
     scene = read_scene(stack(tmp_path / "s.vrt", names))
     assert scene.found is not None
     assert scene.found.centres.tolist() == list(CENTRES)
