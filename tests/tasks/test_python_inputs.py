@@ -285,7 +285,7 @@ ODD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "suggest, no count": (
         lambda d: suggest(d / "s.tif", d / "m.safetensors", count=None),  # type: ignore[arg-type]
-        "count= is a whole number of 0 or more, and None was given",
+        "count= is a whole number of 1 or more, and None was given",
     ),
     "options, no smooth": (
         lambda _: MapOptions(smooth=None),  # type: ignore[arg-type]

@@ -252,7 +252,7 @@ def test_sources_of_many_bands_are_looked_for_once(
     with rasterio.open(mosaic) as source:
         file = describe_raster(source, str(mosaic), "a")
     assert file.band_count == 53
-    assert looked.count(str(tmp_path / "a.tif")) <= 2
+    assert looked.count(str(tmp_path / "a.tif")) <= 3  # for GDAL, the scene's files and its scale
 
 
 def test_session_refuses_a_cube_whose_data_were_replaced(tmp_path: Path) -> None:
