@@ -15,7 +15,7 @@ Case = Callable[..., dict[str, Any]]
 Fake = Any  # defined in conftest, which tests cannot import
 
 TITLES = {"--aoi": "Area", "--min-area": "Patches"}
-NAMES = {"/tmp/q/1/a&b.gpkg": "Wald & Feld", "/tmp/q/1": "wrong", "/tmp/q/2/m.st": "/home/m.st"}
+NAMES = {"/tmp/q/1/a&b.gpkg": "Wald & Wiese", "/tmp/q/1": "wrong", "/tmp/q/2/m.st": "/home/m.st"}
 
 #: A part of a report, and the same in QGIS.
 PAGES = [
@@ -35,10 +35,10 @@ PAGES = [
         "<p>('Assess map') tells</p>",
     ),
     ("<p>run hsi-geo doctor. Then go on</p>", "<p>run 'Check environment'. Then go on</p>"),
-    ("<li>'/tmp/q/1/a&amp;b.gpkg' is empty</li>", "<li>'Wald &amp; Feld' is empty</li>"),
+    ("<li>'/tmp/q/1/a&amp;b.gpkg' is empty</li>", "<li>'Wald &amp; Wiese' is empty</li>"),
     (
         "<pre>hsi-geo classify --aoi '/tmp/q/1/a&amp;b.gpkg' --save-model /tmp/q/2/m.st</pre>",
-        "<pre>hsi-geo classify --aoi 'Wald &amp; Feld' --save-model /home/m.st</pre>",
+        "<pre>hsi-geo classify --aoi 'Wald &amp; Wiese' --save-model /home/m.st</pre>",
     ),
     ("<style>a{--aoi: 1}</style><p>&quot;x&quot;</p>", "<style>a{--aoi: 1}</style><p>&quot;x&quot;</p>"),
     ("<td>rye--oats</td><td>a -- b</td>", "<td>rye--oats</td><td>a -- b</td>"),
