@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,29 @@ server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
+
+
+@contextmanager
+def running(server: str, folder: Path) -> Iterator[str]:
+    """Run the code of a server in a folder, in a process of its own: rasterio waits for answers without letting other threads run.
+
+    Args:
+        server: The code, which prints the port.
+        folder: Its working directory.
+
+    Yields:
+        The address of the server.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", server],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.terminate()
 
 
 class Served:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 import rasterio
 from builders import CENTRES, cube_of, nm_tags, physical, write_envi, write_tif
 from rasterio.control import GroundControlPoint
+from remote_cases import running
 
 from hsi_geo.errors import SceneError, WavelengthError
 from hsi_geo.io.scenes.properties import bands_of, grid_of, require_upright
@@ -231,8 +230,7 @@ def test_a_flight_line_keeps_its_rotation(tmp_path: Path) -> None:
 # Somewhere else -------------------------------------------------------------------------------
 
 
-#: Serves parts of files, as stores of scenes do. In a process of its own: rasterio waits for the
-#: answer without letting other threads run.
+#: Serves parts of files, as stores of scenes do.
 SERVER = """
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -264,16 +262,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """URL of a server for the test's folder."""
     monkeypatch.setenv("GDAL_HTTP_TIMEOUT", "10")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        server.terminate()
+    with running(SERVER, tmp_path) as url:
+        yield url
 
 
 @pytest.mark.parametrize("prefix", ["", "/vsicurl/"])
