@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 from hsi_geo.interrupts import STOPPING
@@ -13,7 +13,7 @@ from hsi_geo.interrupts import STOPPING
 #: Seconds after which a signal that came in a wrong moment is sent again.
 INTERVAL_S = 0.02
 
-#: Seconds after which a command stops in any case, as if it imports torch from a very slow disk.
+#: Seconds after which a command no longer waits for an import or a function that C called, as if it imports torch from a very slow disk.
 LONGEST_WAIT_S = 20.0
 
 #: Modules whose functions libraries in C call. GDAL's messages are logged, and an exception meanwhile is printed and lost, as
@@ -24,16 +24,20 @@ CALLED_FROM_C = ("logging", "weakref")
 MOST_NAMES = 4
 
 
-def stop_on_signals() -> None:
+def stop_on_signals() -> Callable[[], None]:
     """Raise KeyboardInterrupt in the main thread on SIGINT, SIGTERM and SIGHUP.
 
     A signal that arrives where an exception would not reach the command is sent again a little later. SIGINT and SIGHUP stay
     ignored where they are, as in background jobs of a shell, and with nohup.
+
+    Returns:
+        Function that raises KeyboardInterrupt at once if a signal waits.
     """
     handler = _Handler()
     for number in STOPPING:
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
+    return handler.raise_if_waiting
 
 
 def ignore_signals() -> None:
@@ -90,10 +94,16 @@ class _Handler:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         now_s = time.monotonic()
         self._first_s = now_s if self._first_s is None else self._first_s
-        if not _is_lost_in(frame) or now_s - self._first_s > LONGEST_WAIT_S:
+        is_late = now_s - self._first_s > LONGEST_WAIT_S
+        if not _is_lost_in(frame) or (is_late and not _is_import_system(frame)):
             raise KeyboardInterrupt
         # Not `threading.Thread`: its start takes locks that the main thread may hold now.
         _thread.start_new_thread(self._send_later, (number,))
+
+    def raise_if_waiting(self) -> None:
+        """Raise KeyboardInterrupt if a signal has come that was not raised yet."""
+        if self._first_s is not None:
+            raise KeyboardInterrupt
 
     def _send_later(self, number: int) -> None:
         """Send a signal to the main thread once more."""
@@ -105,28 +115,21 @@ class _Handler:
 
 
 def _is_lost_in(frame: FrameType | None) -> bool:
-    """Whether a library in C called a frame, or one of its callers, and would not pass an exception on."""
+    """Whether an exception in a frame might not reach the command, because of the frame or one of its callers.
+
+    Nobody gets it in functions that a library in C calls. While a module is imported, parts in C drop it or end the process
+    with SIGABRT (those of torch), and Python's import system keeps a lock for ever if it comes between two of its lines.
+    """
     while frame is not None:
-        if _is_called_from_c(frame) or _imports_torch(frame):
+        if _is_called_from_c(frame) or _is_import_system(frame):
             return True
         frame = frame.f_back
     return False
 
 
 def _is_called_from_c(frame: FrameType) -> bool:
-    code = frame.f_code
-    return (
-        frame.f_globals.get("__name__") in CALLED_FROM_C
-        or code.co_name == "__del__"
-        # The import system has a function that is called when a lock of a module goes.
-        or (code.co_name == "cb" and code.co_filename == "<frozen importlib._bootstrap>")
-    )
+    return frame.f_globals.get("__name__") in CALLED_FROM_C or frame.f_code.co_name == "__del__"
 
 
-def _imports_torch(frame: FrameType) -> bool:
-    """Whether a frame is a module of torch that is being imported.
-
-    Its parts in C++ import others, and end the process with SIGABRT if that raises an exception.
-    """
-    module = str(frame.f_globals.get("__name__"))
-    return frame.f_code.co_name == "<module>" and f"{module}.".startswith("torch.")
+def _is_import_system(frame: FrameType | None) -> bool:
+    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")

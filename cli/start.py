@@ -16,8 +16,10 @@ INTERRUPTED = 130
 def run() -> None:
     """Run ``hsi-geo`` as a program, and exit at once when it is done."""
     try:
-        stop_on_signals()
-        importlib.import_module(".main", __package__).run()
+        raise_if_waiting = stop_on_signals()
+        main = importlib.import_module(".main", __package__)
+        raise_if_waiting()  # the program may start itself again now, and a signal that waits would be lost
+        main.run()
     except SystemExit:
         raise
     except BaseException as error:

@@ -231,15 +231,18 @@ def test_no_process_stays_when_the_command_ends(
     shots = planted.shots(tmp_path / "shots.gpkg")
     mark = f"feature_process_of_{os.getpid()}_{int(number)}"  # found in the environment of both
     arguments = ["classify", planted.path, "--shots", shots, "-o", tmp_path / "map.tif"]
-    command = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-P", "-c", PROGRAMS["program"], *map(str, arguments)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "MARK": mark},
-    )
-    wait_until(lambda: len(processes_with(mark)) == 2)
-    command.send_signal(number)
-    assert command.wait(60) != 0
+    ) as command:
+        try:
+            wait_until(lambda: len(processes_with(mark)) == 2)
+            command.send_signal(number)
+            assert command.wait(60) != 0
+        finally:
+            command.kill()
     wait_until(lambda: not processes_with(mark))
 
 
