@@ -24,6 +24,9 @@ _OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
 #: Bytes of GDAL's block cache, which may else take a share of the machine's memory: gigabytes on a large machine.
 _CACHE_BYTES = 64 << 20
 
+#: Most threads on which GDAL unpacks blocks of a GeoTIFF that are read together. Each takes the memory of a block.
+_MOST_THREADS = 4
+
 #: GDAL's name of each type of pixels, by numpy's name.
 GDAL_TYPES = {
     "uint8": "Byte",
@@ -81,13 +84,14 @@ def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
     """Set GDAL's options for reading, and suppress its warning about rasters without a geotransform.
 
     Nothing is fetched from other machines, unless ``name`` is a URL. The process's environment variables
-    have no effect on these options.
+    have no effect on these options, but for the number of threads (GDAL_NUM_THREADS).
 
     Args:
         name: Name of the file that is read, as the user gave it. None means a local file.
     """
     is_remote = name is not None and is_link(os.fspath(name))
-    options = {**REMOTE_OPTIONS, **gdal_settings()} if is_remote else LOCAL_OPTIONS
+    options = {**REMOTE_OPTIONS, **gdal_settings()} if is_remote else {**LOCAL_OPTIONS}
+    options["GDAL_NUM_THREADS"] = os.environ.get("GDAL_NUM_THREADS") or str(_threads())
     with _SMALL_CACHE, rasterio.Env(**_OPTIONS, **options), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
@@ -111,6 +115,12 @@ def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
     if not exists(name) and not name.startswith("/vsi"):
         return rasterio.open(name)  # names of subdatasets
     return rasterio.DatasetReader(name, driver=_local_drivers(name.startswith("/vsi")))
+
+
+@cache
+def _threads() -> int:
+    """Number of threads on which GDAL unpacks blocks."""
+    return min(_MOST_THREADS, os.cpu_count() or 1)
 
 
 @cache

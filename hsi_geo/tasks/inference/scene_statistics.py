@@ -5,7 +5,10 @@ Nothing here needs torch, so that they can be computed while it is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
 
 import numpy as np
 import xarray as xr
@@ -15,7 +18,7 @@ from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import SceneError
 from hsi_geo.io.scenes.properties import SMALL_BYTES, bands_of, name_of
 from hsi_geo.io.scenes.quality import require_scale
-from hsi_geo.io.scenes.windows import read_window_and_band_mask
+from hsi_geo.io.scenes.windows import block_shape, read_window_and_band_mask
 from hsi_geo.models.whitening import SpectralStats, learn_whitening
 from hsi_geo.progress import Reporter, SilentReporter
 from hsi_geo.threads import one_blas_thread
@@ -24,6 +27,9 @@ from hsi_geo.tiling import Window, spread_windows
 #: Number and side of the windows from which statistics are computed, spread over the scenes. A small scene is
 #: read as a whole.
 WINDOWS, WINDOW_PX = 64, 32
+
+#: Number of threads that read windows: most of the time goes into unpacking the file's blocks.
+READ_THREADS = 2
 
 #: Greatest distance between the bands of two scenes of one sensor.
 SAME_BAND_NM = 1.0
@@ -139,22 +145,50 @@ def _read(views: Sequence[xr.DataArray], count: int, size_px: int, reporter: Rep
     """Windows spread over each scene; bands without any data are 0, so that they get no weight."""
     windows: Windows = []
     has_data = np.zeros(views[0].shape[0], bool)
-    places = [(view, window) for view in views for window in _spread(view, count, size_px)]
-    for done, (view, window) in enumerate(places):
-        reporter.progress(stages.READING, done, len(places))
-        image, valid, present = read_window_and_band_mask(view, window)
-        has_data |= present
-        windows.append((image, valid))
-    reporter.progress(stages.READING, len(places), len(places))
+    places = [(view, _spread(view, count, size_px)) for view in views]
+    total, done = sum(len(spread) for _, spread in places), 0
+    reporter.progress(stages.READING, 0, total)
+    for view, spread in places:
+        found: dict[Window, tuple[Float32Array, BoolArray]] = {}
+        with _reading_by_block(view, spread) as results:
+            for window, (image, valid, present) in results:
+                has_data |= present
+                found[window] = image, valid
+                done += 1
+                reporter.progress(stages.READING, done, total)
+        windows += [found[window] for window in spread]
     if not has_data.all():
         for image, _ in windows:
             image[~has_data] = 0.0
     return windows
 
 
-def _spread(view: xr.DataArray, count: int, size_px: int) -> Iterable[Window]:
+def _spread(view: xr.DataArray, count: int, size_px: int) -> list[Window]:
     height, width = view.shape[-2:]
     return spread_windows(height, width, size_px, count)
+
+
+@contextmanager
+def _reading_by_block(
+    view: xr.DataArray, windows: list[Window]
+) -> Iterator[Iterator[tuple[Window, tuple[Float32Array, BoolArray, BoolArray]]]]:
+    """Read windows on `READ_THREADS` threads, those of one block of the file on one thread, one after another.
+
+    GDAL unpacks a block as a whole, and keeps few of them. Blocks that nobody has asked for at the end are not read.
+    """
+    rows, cols = block_shape(view)
+    by_block: dict[tuple[int, int], list[Window]] = {}
+    for window in windows:
+        by_block.setdefault((window.row // rows, window.col // cols), []).append(window)
+
+    def read(block: list[Window]) -> list[tuple[Window, tuple[Float32Array, BoolArray, BoolArray]]]:
+        return [(window, read_window_and_band_mask(view, window)) for window in block]
+
+    pool = ThreadPoolExecutor(READ_THREADS, "sample")
+    try:
+        yield chain.from_iterable(pool.map(read, by_block.values()))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _without_outliers(windows: Windows) -> Windows:

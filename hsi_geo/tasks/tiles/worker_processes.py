@@ -46,6 +46,7 @@ def worker_variables(threads: int) -> dict[str, int | None]:
         TRIM_VARIABLE: None,
         **MALLOC_VARIABLES,
         "OMP_NUM_THREADS": threads,
+        "GDAL_NUM_THREADS": threads,
         "MKL_NUM_THREADS": 1,  # as Dask sets them; torch sets its own number
         "OPENBLAS_NUM_THREADS": 1,
     }

@@ -48,6 +48,20 @@ def test_quiet_gdal_shadows_variables_of_the_environment(
     assert os.environ[name] == value
 
 
+def test_blocks_are_unpacked_on_several_threads_unless_the_user_says_how_many(
+    set_variable: Callable[[str, str], None],
+) -> None:
+    from rasterio._env import get_gdal_config
+
+    if "GDAL_NUM_THREADS" not in os.environ:
+        with quiet_gdal():
+            expected = min(4, os.cpu_count() or 1)
+            assert get_gdal_config("GDAL_NUM_THREADS", normalize=False) == str(expected)
+    set_variable("GDAL_NUM_THREADS", "3")
+    with quiet_gdal():
+        assert get_gdal_config("GDAL_NUM_THREADS", normalize=False) == "3"
+
+
 def test_every_option_for_local_files_is_tested() -> None:
     assert {*VARIABLES, "GML_DOWNLOAD_WFS_SCHEMA", "GTIFF_HONOUR_NEGATIVE_SCALEY"} == {
         *LOCAL_OPTIONS
