@@ -289,7 +289,7 @@ def points_of(labels: Sequence[int]) -> LabelledPixels:
     classes = np.unique(labels)
     weights = np.ones(len(labels))
     return LabelledPixels(
-        numbers, np.array(labels), numbers % 2, numbers, numbers, classes, weights
+        numbers, np.array(labels, int), numbers % 2, numbers, numbers, classes, weights
     )
 
 

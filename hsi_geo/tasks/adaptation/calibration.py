@@ -26,7 +26,7 @@ def expected_accuracy(prediction: Prediction, agreement: float, shots: LabelledP
 
     The agreement needs no labels, and counts as `AGREEMENT_PLACES` places. A held-out place counts as one, as far as
     its label is likely to be right, see `LabelledPixels.evidence`. Held-out places were predicted without the places of
-    their fold: the error with all places is lower, and is taken to fall as the root of their number.
+    their fold: the error with all places is lower, and is taken to fall as the root of what the places of the class weigh.
 
     Args:
         prediction: Prediction of the shots.
@@ -39,8 +39,7 @@ def expected_accuracy(prediction: Prediction, agreement: float, shots: LabelledP
     right_label = shots.weights ** (1.0 / WEIGHT_POWER)  # the probability of it
     places = shots.evidence * right_label
     correct = prediction.out_of_fold.argmax(axis=1) == shots.labels
-    folds = max(2, len(np.unique(shots.folds[shots.held])))
-    right = 1.0 - np.sqrt(1.0 - 1.0 / folds) * ~correct
+    right = 1.0 - np.sqrt(shots.left_share) * ~correct
     total = places.sum() + AGREEMENT_PLACES
     return float((places @ right + AGREEMENT_PLACES * agreement) / total)
 

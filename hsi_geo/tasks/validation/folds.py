@@ -110,6 +110,29 @@ class LabelledPixels:
         group = np.unique(self.groups, return_inverse=True)[1]
         return self.coverage * self._held_as_a_whole / np.bincount(group)[group]
 
+    @property
+    def left_share(self) -> Float64Array:
+        """(n,) share of the weight of its class that is left for a fit while a pixel is held out; 1 if it never is.
+
+        Pixels of one group weigh as much as one pixel. Of a class with wrong labels, which weigh little, a larger share
+        goes with each right one.
+
+        Examples:
+            >>> import numpy as np
+            >>> shots = labelled_pixels(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 2, 3, 4]))
+            >>> shots.left_share.round(2).tolist()
+            [0.5, 0.5, 0.67, 0.67, 0.67]
+            >>> weighted = dataclasses.replace(shots, weights=np.array([1.0, 1.0, 1.0, 1.0, 0.1]))
+            >>> weighted.left_share.round(2).tolist()
+            [0.5, 0.5, 0.52, 0.52, 0.95]
+        """
+        group = np.unique(self.groups, return_inverse=True)[1]
+        weights = self.weights / np.bincount(group)[group]
+        of_class = np.bincount(self.labels, weights)[self.labels]
+        _, part = np.unique(np.stack([self.labels, self.folds]), axis=1, return_inverse=True)
+        held = np.bincount(part, weights)[part]
+        return np.where(self.folds >= 0, np.clip(1.0 - held / of_class, 0.0, 1.0), 1.0)
+
 
 def labelled_pixels(
     labels: IntArray,

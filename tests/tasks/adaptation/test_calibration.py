@@ -69,6 +69,21 @@ def test_shots_that_are_likely_wrong_do_not_lower_the_expected_accuracy() -> Non
     assert of_doubted == pytest.approx(1.0, abs=0.002)
 
 
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_an_error_counts_less_where_much_of_the_class_was_held_out(wrong: int) -> None:
+    """Of five shots of class 0 some have wrong labels, which weigh next to nothing: with each right one more is held out."""
+    labels = [0] * 5 + [1] * 5
+    weights = np.ones(10)
+    weights[5 - wrong : 5] = 1e-9
+    shots = dataclasses.replace(points_of(labels), weights=weights, folds=np.arange(10) % 5)
+    predicted = [1, *labels[1:]]  # the first shot is an error
+    found = calibration.expected_accuracy(prediction_of(predicted), 1.0, shots)
+    right_labels = 5 - wrong
+    error = np.sqrt((right_labels - 1) / right_labels)
+    places = right_labels + 5 + calibration.AGREEMENT_PLACES
+    assert found == pytest.approx(1 - error / places, abs=2e-3)
+
+
 def test_one_class_nearly_everywhere_is_no_agreement() -> None:
     """Two maps that agree on 96 of 100 pixels, all of one class: they agree by chance."""
     one, other = np.zeros(100, int), np.zeros(100, int)
