@@ -24,7 +24,7 @@ _OPTIONS = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}
 #: Bytes of GDAL's block cache, which may else take a share of the machine's memory: gigabytes on a large machine.
 _CACHE_BYTES = 64 << 20
 
-#: Most threads on which GDAL unpacks blocks of a GeoTIFF that are read together. Each takes the memory of a block.
+#: Most threads that unpack blocks of a file at once. Each takes the memory of a block.
 _MOST_THREADS = 4
 
 #: GDAL's name of each type of pixels, by numpy's name.
@@ -45,11 +45,11 @@ GDAL_TYPES = {
 _REFERRING_DRIVERS = ("VRT", "MRF", "GTI", "HDF5", "HDF5Image", "netCDF")
 
 
-class _SmallCache:
-    """Keeps GDAL's block cache small while at least one thread is inside.
+class _OfProcess:
+    """Keeps GDAL's block cache small, and its warning about rasters without a geotransform silent, while a thread is inside.
 
-    The cache is one for the whole process, so threads that overlap must not restore each other's size, as blocks of
-    `rasterio.Env` do.
+    Cache and filters of warnings are one for the whole process, so threads that overlap must not restore what the others
+    found, as blocks of `rasterio.Env` and `warnings.catch_warnings` do.
     """
 
     def __init__(self) -> None:
@@ -57,6 +57,7 @@ class _SmallCache:
 
     def _begin(self) -> None:
         self.process, self.lock, self.inside, self.before = os.getpid(), Lock(), 0, 0
+        self.filters = warnings.catch_warnings()
 
     def __enter__(self) -> None:
         if (
@@ -67,6 +68,9 @@ class _SmallCache:
             if not self.inside:
                 self.before = get_gdal_config("GDAL_CACHEMAX")
                 set_gdal_config("GDAL_CACHEMAX", _CACHE_BYTES)
+                self.filters = warnings.catch_warnings()
+                self.filters.__enter__()
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
             self.inside += 1
 
     def __exit__(self, *_: object) -> None:
@@ -74,13 +78,14 @@ class _SmallCache:
             self.inside -= 1
             if not self.inside:
                 set_gdal_config("GDAL_CACHEMAX", self.before)
+                self.filters.__exit__(None, None, None)
 
 
-_SMALL_CACHE = _SmallCache()
+_OF_PROCESS = _OfProcess()
 
 
 @contextmanager
-def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
+def quiet_gdal(name: str | os.PathLike[str] | None = None, block_bytes: int = 0) -> Iterator[None]:
     """Set GDAL's options for reading, and suppress its warning about rasters without a geotransform.
 
     Nothing is fetched from other machines, unless ``name`` is a URL. The process's environment variables
@@ -88,13 +93,28 @@ def quiet_gdal(name: str | os.PathLike[str] | None = None) -> Iterator[None]:
 
     Args:
         name: Name of the file that is read, as the user gave it. None means a local file.
+        block_bytes: See `unpacking_threads`.
     """
     is_remote = name is not None and is_link(os.fspath(name))
     options = {**REMOTE_OPTIONS, **gdal_settings()} if is_remote else {**LOCAL_OPTIONS}
-    options["GDAL_NUM_THREADS"] = os.environ.get("GDAL_NUM_THREADS") or str(_threads())
-    with _SMALL_CACHE, rasterio.Env(**_OPTIONS, **options), warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    stated = os.environ.get("GDAL_NUM_THREADS")
+    options["GDAL_NUM_THREADS"] = stated or str(unpacking_threads(block_bytes))
+    with _OF_PROCESS, rasterio.Env(**_OPTIONS, **options):
         yield
+
+
+def unpacking_threads(block_bytes: int) -> int:
+    """Number of threads that may unpack blocks of a file at once.
+
+    Blocks that do not fit into GDAL's cache together would be dropped before they are used, and unpacked again and again.
+
+    Args:
+        block_bytes: Size of an unpacked block in bytes, with all bands; 0 if it is not known.
+    """
+    stated = os.environ.get("GDAL_NUM_THREADS", "")
+    most = int(stated) if stated.isdecimal() else min(_MOST_THREADS, os.cpu_count() or 1)
+    fitting = _CACHE_BYTES // (block_bytes + block_bytes // 8) if block_bytes else most
+    return max(1, min(most, fitting))
 
 
 def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
@@ -115,12 +135,6 @@ def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
     if not exists(name) and not name.startswith("/vsi"):
         return rasterio.open(name)  # names of subdatasets
     return rasterio.DatasetReader(name, driver=_local_drivers(name.startswith("/vsi")))
-
-
-@cache
-def _threads() -> int:
-    """Number of threads on which GDAL unpacks blocks."""
-    return min(_MOST_THREADS, os.cpu_count() or 1)
 
 
 @cache

@@ -67,7 +67,10 @@ def describe_raster(
     zeros = marks_zeros(source) and alpha is None
     fill = None if mask is None else fill_for(mask, values.nodata, dtype, zeros=zeros)
     lines = block_lines(path) if source.driver == "VRT" and source.count > 1 else None
-    pixels: Pixels = RasterPixels(path, name, stamp(path), lines, fill, raster_files(source, path))
+    pixels: Pixels = RasterPixels(
+        *(path, name, stamp(path), lines, fill, raster_files(source, path)),
+        block_bytes=block_bytes(source, lines),
+    )
     return SceneFile(
         name=name,
         driver=_label(source.driver, head.item),

@@ -30,6 +30,7 @@ class RasterPixels:
         lines: Block boundaries of a mosaic's files, along which windows are split; None for no splits.
         fill: Values of masked pixels; None if the file has no mask.
         files: Further files that hold values, such as headers, masks and the sources of a mosaic.
+        block_bytes: Size of an unpacked block in bytes; 0 if it is not known.
     """
 
     path: str
@@ -38,6 +39,7 @@ class RasterPixels:
     lines: BlockLines | None = None
     fill: MaskFill | None = None
     files: tuple[str, ...] = ()
+    block_bytes: int = 0
 
     def read(self, bands: IndexArray, window: Window) -> AnyArray:
         """(B, height, width) stored values; see `Pixels.read`.
@@ -47,7 +49,7 @@ class RasterPixels:
         """
         numbers = [int(band) + 1 for band in bands]
         try:
-            with quiet_gdal(self.path):
+            with quiet_gdal(self.path, self.block_bytes):
                 handle = opened((self.path, self.stamp), lambda: open_raster(self.path))
                 if self.lines is None:
                     return self._read_part(handle, numbers, window)
@@ -89,11 +91,17 @@ def _read(handle: rasterio.DatasetReader, numbers: list[int], window: Window) ->
     return np.stack(bands).astype(np.result_type(*dtypes), copy=False)
 
 
-def block_bytes(source: rasterio.DatasetReader) -> int:
-    """Number of bytes that GDAL unpacks to read one pixel of an open raster."""
-    rows, cols = max(source.block_shapes)
+def block_bytes(source: rasterio.DatasetReader, lines: BlockLines | None = None) -> int:
+    """Number of bytes that GDAL unpacks to read one pixel of an open raster.
+
+    Args:
+        source: The open raster.
+        lines: Block boundaries of its files, which hold all bands of a pixel together, if it is a mosaic.
+    """
+    rows, cols = max(source.block_shapes) if lines is None else lines.block_px
     interleaving = source.interleaving
-    bands = source.count if interleaving and interleaving.value.upper() == "PIXEL" else 1
+    is_whole = lines is not None or (interleaving and interleaving.value.upper() == "PIXEL")
+    bands = source.count if is_whole else 1
     return int(rows * cols * bands * max(np.dtype(dtype).itemsize for dtype in source.dtypes))
 
 

@@ -90,6 +90,18 @@ def block_shape(scene: xr.DataArray) -> tuple[int, int]:
     return int(rows), int(cols)
 
 
+def block_bytes(scene: xr.DataArray) -> int:
+    """Size in bytes of a block with all bands of the file, as it is unpacked.
+
+    Args:
+        scene: (band, y, x) array, which may have some of the file's bands.
+    """
+    rows, cols = block_shape(scene)
+    opened = scene.encoding.get("opened")
+    bands = scene.shape[0] if opened is None else len(opened.centres_nm)
+    return rows * cols * bands * scene.dtype.itemsize
+
+
 def physical_values(
     stored: AnyArray, scene: xr.DataArray
 ) -> tuple[Float32Array, BoolArray, BoolArray]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, takewhile
+from threading import Event
 
 import numpy as np
 import xarray as xr
@@ -16,9 +17,10 @@ import xarray as xr
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import SceneError
+from hsi_geo.io.readers.gdal import unpacking_threads
 from hsi_geo.io.scenes.properties import SMALL_BYTES, bands_of, name_of
 from hsi_geo.io.scenes.quality import require_scale
-from hsi_geo.io.scenes.windows import block_shape, read_window_and_band_mask
+from hsi_geo.io.scenes.windows import block_bytes, block_shape, read_window_and_band_mask
 from hsi_geo.models.whitening import SpectralStats, learn_whitening
 from hsi_geo.progress import Reporter, SilentReporter
 from hsi_geo.threads import one_blas_thread
@@ -28,7 +30,7 @@ from hsi_geo.tiling import Window, spread_windows
 #: read as a whole.
 WINDOWS, WINDOW_PX = 64, 32
 
-#: Number of threads that read windows: most of the time goes into unpacking the file's blocks.
+#: Most threads that read windows: most of the time goes into unpacking the file's blocks.
 READ_THREADS = 2
 
 #: Greatest distance between the bands of two scenes of one sensor.
@@ -172,9 +174,9 @@ def _spread(view: xr.DataArray, count: int, size_px: int) -> list[Window]:
 def _reading_by_block(
     view: xr.DataArray, windows: list[Window]
 ) -> Iterator[Iterator[tuple[Window, tuple[Float32Array, BoolArray, BoolArray]]]]:
-    """Read windows on `READ_THREADS` threads, those of one block of the file on one thread, one after another.
+    """Read windows on up to `READ_THREADS` threads, those of one block of the file on one thread, one after another.
 
-    GDAL unpacks a block as a whole, and keeps few of them. Blocks that nobody has asked for at the end are not read.
+    GDAL unpacks a block as a whole, and keeps few of them. Windows that nobody has asked for at the end are not read.
     """
     rows, cols = block_shape(view)
     by_block: dict[tuple[int, int], list[Window]] = {}
@@ -182,12 +184,16 @@ def _reading_by_block(
         by_block.setdefault((window.row // rows, window.col // cols), []).append(window)
 
     def read(block: list[Window]) -> list[tuple[Window, tuple[Float32Array, BoolArray, BoolArray]]]:
-        return [(window, read_window_and_band_mask(view, window)) for window in block]
+        wanted = takewhile(lambda _: not ended.is_set(), block)
+        return [(window, read_window_and_band_mask(view, window)) for window in wanted]
 
-    pool = ThreadPoolExecutor(READ_THREADS, "sample")
+    ended = Event()
+    threads = min(READ_THREADS, unpacking_threads(block_bytes(view)))
+    pool = ThreadPoolExecutor(threads, "sample")
     try:
         yield chain.from_iterable(pool.map(read, by_block.values()))
     finally:
+        ended.set()
         pool.shutdown(cancel_futures=True)
 
 

@@ -79,6 +79,9 @@ def test_block_lines_are_the_block_boundaries_of_the_files(two: Path) -> None:
     assert lines.cols == (0, 16, 32, 47, 48, 63, 79, 95)
     assert lines.block_px == (BLOCK, BLOCK)
     assert read_scene(two).block_px == (BLOCK, BLOCK)
+    pixels = read_scene(two).pixels
+    assert isinstance(pixels, raster_pixels.RasterPixels)
+    assert pixels.block_bytes == BLOCK * BLOCK * BANDS * 2  # of int16
 
 
 @pytest.mark.parametrize("kind", ["ComplexSource", "SimpleSource"])

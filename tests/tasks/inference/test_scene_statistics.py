@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
 
@@ -19,8 +21,10 @@ from hsi_geo.tiling import Window, spread_windows
 
 
 @pytest.fixture
-def view() -> xr.DataArray:
-    """90 x 140 pixels, of which each has its own value, in blocks of 40 x 50 pixels."""
+def view(monkeypatch: pytest.MonkeyPatch) -> xr.DataArray:
+    """90 x 140 pixels, of which each has its own value, in blocks of 40 x 50 pixels; the machine has four cores."""
+    monkeypatch.delenv("GDAL_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
     values = np.arange(1, 1 + 3 * 90 * 140, dtype=np.int32).reshape(3, 90, 140)
     scene = scene_from_array(values, np.array([550.0, 660.0, 800.0]))
     scene.attrs["block_px"] = (40, 50)
@@ -63,6 +67,57 @@ def test_pixels_come_in_the_order_of_the_scene(
         for rows, cols in (window.slices for window in spread_windows(90, 140, 8, 64))
     ]
     np.testing.assert_array_equal(sample_spectra(view, 64, 8), np.concatenate(expected, axis=1))
+
+
+@pytest.mark.parametrize(("rows", "threads"), [(40, 2), (8000, 1)], ids=["small", "large"])
+def test_large_blocks_are_unpacked_one_after_the_other(
+    view: xr.DataArray, monkeypatch: pytest.MonkeyPatch, rows: int, threads: int
+) -> None:
+    """GDAL keeps 64 MiB of blocks: of two that it does not keep together, each would drop the other."""
+    view.attrs["block_px"] = (rows, 1000)
+    begun: list[int] = []
+
+    def pool(count: int, name: str) -> ThreadPoolExecutor:
+        begun.append(count)
+        return ThreadPoolExecutor(count, name)
+
+    monkeypatch.setattr(scene_statistics, "ThreadPoolExecutor", pool)
+    learn_spectral_stats([view])
+    assert begun == [threads]
+
+
+def test_a_cancelled_job_reads_no_further_windows_of_a_block(
+    view: xr.DataArray, reads: list[tuple[int, Window]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view.attrs["block_px"] = (1, 140)
+    monkeypatch.setattr(scene_statistics, "WINDOW_PX", 4)
+    monkeypatch.setattr(scene_statistics, "spread_windows", lambda *_: _WINDOWS)
+    begun, left = threading.Event(), threading.Event()
+
+    def read(one: xr.DataArray, window: Window) -> Any:
+        reads.append((threading.get_ident(), window))
+        if window.row:
+            begun.set()
+        assert (left if window.row else begun).wait(20)
+        return read_window_and_band_mask(one, window)
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, *arguments: Any, **options: Any) -> None:
+            left.set()
+            super().shutdown(*arguments, **options)
+
+    monkeypatch.setattr(scene_statistics, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(scene_statistics, "read_window_and_band_mask", read)
+    with pytest.raises(_Cancelled):
+        learn_spectral_stats([view], _CancelsAtThird())
+    assert sum(window.row > 0 for _, window in reads) == 1
+
+
+#: Two windows of one block, and many of another one.
+_WINDOWS = [
+    *(Window(0, 4 * i, 4, 4) for i in range(2)),
+    *(Window(8, 4 * i, 4, 4) for i in range(30)),
+]
 
 
 class _Cancelled(Exception):
