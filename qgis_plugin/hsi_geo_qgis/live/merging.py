@@ -155,15 +155,15 @@ def _add(found: list[ShotClass], one: ShotClass, layer_id: str, present: Mapping
 
 
 def renamed(one: ShotClass, name: str, texts: Collection[str]) -> ShotClass:
-    """A class of another name, which is its value as well where that is a text.
+    """A class of another name, which is its value as well where the name before was.
 
     Args:
         one: The class.
         name: Its new name.
-        texts: Ids of the layers that hold the class as a text.
+        texts: Ids of the layers that hold the name of the class.
     """
     own = [(layer_id, name if layer_id in texts else value) for layer_id, value in one.own]
-    value = name if isinstance(one.value, str) else one.value
+    value = name if one.key == one.name and isinstance(one.value, str) else one.value
     return replace(one, name=name, value=value, own=tuple(dict.fromkeys(own)))
 
 

@@ -89,7 +89,7 @@ class ShotLayers(ChosenLayers):
         self.choose(len(self.classes) - 1)
 
     def rename(self, index: int, name: str) -> str:
-        """Give a class another name; its shots follow.
+        """Give a class another name; its shots follow where their field holds the name, and keep a code of the class.
 
         Args:
             index: Index of the class.
@@ -99,12 +99,14 @@ class ShotLayers(ChosenLayers):
             Why the class keeps its name, as one sentence; empty if it has the new one.
         """
         name, one = class_name(name), self.classes[index]
-        texts = [layer for layer in self.alive() if self._holds_text(layer, index)]
+        texts = [layer for layer in self.alive() if self._holds_name(layer, index)]
         taken = {other.name for other in self.classes if other is not one}
         for layer in texts:  # a text would be that of another class
             taken.update(key for key, other in self._names(layer).items() if other != one.name)
-        if not name or name in taken:
-            return "Another class has that name, or the name is empty."
+        if not name:
+            return "A class needs a name."
+        if name in taken:
+            return f"Another class is {name}. To make both one, select the shots of one, and press the key of the other."
         if name == one.name:
             return ""
         self._renaming = True  # half of the features have the old value for a moment
@@ -177,10 +179,10 @@ class ShotLayers(ChosenLayers):
         """The values of each class in a layer."""
         return values_in(self.classes, layer.id(), is_numeric=self._is_numeric(layer))
 
-    def _holds_text(self, layer: QgsVectorLayer, index: int) -> bool:
-        """Whether a text is a class in a layer."""
-        is_text = any(isinstance(value, str) for value in self._values(layer)[index])
-        return is_text and not self._is_numeric(layer)
+    def _holds_name(self, layer: QgsVectorLayer, index: int) -> bool:
+        """Whether the name of a class is its value in a layer. Any other text is a code of the user, as a number is."""
+        names = {class_name(value) for value in self._values(layer)[index]}
+        return names == {self.classes[index].name} and not self._is_numeric(layer)
 
     def _names(self, layer: QgsVectorLayer) -> dict[str, str]:
         """Names of classes by the text of their value in a layer."""
