@@ -78,6 +78,12 @@ class SceneError(HsiGeoError, ValueError):
     code = "scene"
 
 
+class SceneChangedError(SceneError):
+    """A file of the scene has changed since a session opened it."""
+
+    code = "scene-changed"
+
+
 class WavelengthError(SceneError):
     """The bands of the scene have no usable wavelengths, or do not cover those of a model."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo import timings
-from hsi_geo.errors import OptionError, SceneError
+from hsi_geo.errors import OptionError, SceneChangedError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
@@ -316,7 +316,7 @@ class Session:
     def _ready(self, reporter: Reporter) -> PreparedScenes:
         self._require_open()
         if _states_of_files(self.scene) != self._states:
-            raise SceneError(
+            raise SceneChangedError(
                 f"scene '{name_of(self.scene)}' has changed since the session opened it",
                 hint="open another session",
             )

@@ -13,7 +13,7 @@ import rasterio
 import xarray as xr
 
 from hsi_geo import MapOptions, Session, classify, read_shots
-from hsi_geo.errors import HsiGeoError, OptionError, ShotsError
+from hsi_geo.errors import HsiGeoError, OptionError, SceneChangedError, ShotsError
 from hsi_geo.progress import SilentReporter
 from hsi_geo.tasks.adaptation import preview_regions
 from hsi_geo.tasks.adaptation.preview_regions import Lattice
@@ -273,6 +273,6 @@ def test_scene_that_changes_during_a_session_is_refused(
         with rasterio.open(planted.path, "r+") as file:
             file.write(file.read()[:, ::-1])
         for job in (lambda: session.update(shots), lambda: session.finish(out=tmp_path / "m.tif")):
-            with pytest.raises(HsiGeoError, match="has changed since the session opened it"):
+            with pytest.raises(SceneChangedError, match="has changed since the session opened it"):
                 job()
     assert not list(tmp_path.glob("m.*"))

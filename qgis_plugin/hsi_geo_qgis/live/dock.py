@@ -135,6 +135,7 @@ class LiveDock(QgsDockWidget):
             (session.opened, self.chooser.show_info),
             (session.previewed, self.show_preview),
             (session.failed, self.tell_problem),
+            (session.outdated, self.tell_outdated),
             (session.hinted, self.hint),
             (session.died, self.tell_death),
             (session.dropped, steps.tell_dropped),
@@ -315,8 +316,15 @@ class LiveDock(QgsDockWidget):
         self.enable()
         self.notice.say("problem", reason, "Restart", self.restart)
 
+    def tell_outdated(self) -> None:
+        """Tell that the file of the scene has changed; one click opens it again."""
+        self.suggestions.stop()
+        self.enable()
+        text = f"The file of scene '{self.scene_name}' has changed since it was opened."
+        self.notice.say("problem", text, "Open again", self.restart)
+
     def restart(self) -> None:
-        """Start the engine again, and restore the session."""
+        """Start the engine if it has ended, and open the scene again."""
         self.tell_problem(self.shots.why_lost())
         self.session.restart()
 

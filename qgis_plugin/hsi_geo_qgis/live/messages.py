@@ -10,6 +10,9 @@ from qgis.core import QgsProcessingUtils
 from ..wording import advice, as_options, in_dialog, without_folder
 from .texts import sentence
 
+#: Short name of the error of a scene whose file has changed since it was opened.
+SCENE_CHANGED = "scene-changed"
+
 #: Title of each widget of the dock by the option of the command line.
 TITLES = {
     "--wavelengths": "Wavelengths",
@@ -29,6 +32,16 @@ def engine_text(text: str, names: Mapping[str, str]) -> str:
     """
     shown = in_dialog(as_options(text), TITLES, names)
     return sentence(without_folder(shown, QgsProcessingUtils.tempFolder()))
+
+
+def code_of(error: Mapping[str, Any]) -> str:
+    """The short name of an error of the library; empty for another one.
+
+    Args:
+        error: The ``error`` of an answer.
+    """
+    data = error.get("data")
+    return str(data.get("code") or "") if isinstance(data, Mapping) else ""
 
 
 def error_text(error: Mapping[str, Any], names: Mapping[str, str]) -> str:

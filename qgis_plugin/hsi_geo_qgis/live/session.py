@@ -12,7 +12,7 @@ from ..interpreter import LauncherError
 from ..runner import launcher
 from .cursor_question import Answer, CursorQuestion, OnAnswer
 from .engine import Engine
-from .messages import engine_text, error_text
+from .messages import SCENE_CHANGED, code_of, engine_text, error_text
 from .rpc import CANCELLED
 from .texts import sentence
 from .update_request import UpdateRequest
@@ -34,6 +34,7 @@ class LiveSession(QObject):
         opened: Signal with the answer to ``open``.
         previewed: Signal with the answer to ``update`` or ``preview``.
         failed: Signal with one sentence: a request failed, and the session goes on.
+        outdated: Signal: a file of the scene has changed, so the session has to open it again.
         hinted: Signal with one sentence on what is missing for a preview; empty if nothing is.
         died: Signal with one sentence: the engine has ended.
         dropped: Signal with one sentence: a map is not written, since its scene was closed.
@@ -44,6 +45,7 @@ class LiveSession(QObject):
     opened = pyqtSignal(object)
     previewed = pyqtSignal(object)
     failed = pyqtSignal(str)
+    outdated = pyqtSignal()
     hinted = pyqtSignal(str)
     died = pyqtSignal(str)
     dropped = pyqtSignal(str)
@@ -231,7 +233,7 @@ class LiveSession(QObject):
                     on_error(answer)
                 elif answer.get("code") != CANCELLED:
                     self._done_key = ""
-                    self.failed.emit(error_text(answer, request.names))
+                    self._fail(answer, request.names)
 
         params = {
             "session": self.info["session"],
@@ -291,7 +293,7 @@ class LiveSession(QObject):
         def error(answer: Answer) -> None:
             self.worked.emit("", 0.0)
             if answer.get("code") != CANCELLED:
-                self.failed.emit(error_text(answer, {}))
+                self._fail(answer, {})
 
         self.worked.emit("Looking for places", -1.0)
         self._ask("suggest", {"count": count}, result, error)
@@ -329,10 +331,6 @@ class LiveSession(QObject):
             self._finishing, self._map = 0, ""
             self.worked.emit("", 0.0)
 
-        def text(answer: Answer) -> str:
-            cancelled = answer.get("code") == CANCELLED
-            return "Cancelled; nothing was written." if cancelled else error_text(answer, names)
-
         def result(answer: Answer) -> None:
             if number == self._finishing:
                 end()
@@ -342,11 +340,12 @@ class LiveSession(QObject):
         def error(answer: Answer) -> None:
             if number != self._finishing:  # another scene was chosen
                 is_cancelled = answer.get("code") == CANCELLED
-                self.dropped.emit(_dropped(name) if is_cancelled else f"{name}: {text(answer)}")
+                reason = f"{name}: {error_text(answer, names)}"
+                self.dropped.emit(_dropped(name) if is_cancelled else reason)
                 return
             was_writing = bool(self._finishing)  # else the preview before it has failed
             end()
-            self.failed.emit(text(answer))
+            self._fail(answer, names)
             if was_writing:
                 self.change()
 
@@ -368,6 +367,15 @@ class LiveSession(QObject):
         for number in (self._finishing, self._updating):
             self.engine.cancel(number)
         self._pause.stop()
+
+    def _fail(self, error: Answer, names: Mapping[str, str]) -> None:
+        """Tell why a request failed."""
+        if error.get("code") == CANCELLED:
+            self.failed.emit("Cancelled; nothing was written.")
+        elif code_of(error) == SCENE_CHANGED:
+            self.outdated.emit()
+        else:
+            self.failed.emit(error_text(error, names))
 
     def warnings(self) -> list[str]:
         """What the last preview warns of, as sentences."""
