@@ -149,18 +149,27 @@ class NextSteps:
             self.finish_dialog.raise_()
             return
         dialog = FinishDialog(self.dock.scene_name, self.dock.iface.mainWindow())
-        self.finish_dialog = dialog
-        dialog.accepted.connect(lambda: self.write_map(dialog.choice()))
+        self.finish_dialog, scene = dialog, self.dock.scene_path
+        dialog.accepted.connect(lambda: self.write_map(dialog.choice(), scene))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def write_map(self, choice: Choice) -> None:
+    def write_map(self, choice: Choice, scene_path: str = "") -> None:
         """Write the map.
 
         Args:
             choice: Which files.
+            scene_path: Path of the scene that they were chosen for; empty for the one that is open.
         """
         dock, started = self.dock, datetime.now()
+        is_same = scene_path in ("", dock.scene_path)
+        if not (
+            is_same and dock.session.is_open
+        ):  # the engine has ended, or another scene was chosen
+            dock.work.tell(
+                "No map is written: its scene was closed meanwhile. Choose Finish again."
+            )
+            return
         dock.suggestions.stop()
         labels = {layer.id(): layer.name() for layer in dock.shots.layers}
         field = dock.shots.field(dock.shots.layers[0]) if dock.shots.layers else ""
