@@ -26,7 +26,7 @@ def show_product(
     on_layer: Callable[[QgsRasterLayer], None],
     on_error: Callable[[str], None],
 ) -> None:
-    """Add a product to the project as a layer.
+    """Add a product to the project as a layer, unless the project is closed meanwhile.
 
     Args:
         path: File or folder of the product.
@@ -40,14 +40,23 @@ def show_product(
     task = QgsProcessingAlgRunnerTask(algorithm, parameters, context, feedback)
     kept = (algorithm, context, feedback, task)
     _running.append(kept)
+    project, closed = QgsProject.instance(), []
+
+    def close() -> None:
+        closed.append(True)
+
+    project.cleared.connect(close)
 
     def done(ok: bool, results: dict[str, Any]) -> None:
         _running.remove(kept)
+        project.cleared.disconnect(close)
+        if closed:  # the layer is not for the next project
+            return
         if not ok:
             on_error(feedback.last or f"'{os.path.basename(path)}' cannot be shown on the map")
             return
         layer = QgsRasterLayer(results["OUTPUT"], os.path.basename(path.rstrip("/\\")), "gdal")
-        QgsProject.instance().addMapLayer(layer)
+        project.addMapLayer(layer)
         on_layer(layer)
 
     task.executed.connect(done)
