@@ -100,7 +100,10 @@ class CanvasLink(QObject):
             geometry: The geometry in the CRS of the canvas.
         """
         self.dock.shots.unselect()
-        problem = self.dock.shots.add(geometry, self.canvas.mapSettings().destinationCrs())
+        crs, view = self.canvas.mapSettings().destinationCrs(), self.dock.view
+        if view is not None and not crs.isValid():  # then it has the coordinates of the scene
+            crs = view.crs
+        problem = self.dock.shots.add(geometry, crs)
         if problem:
             self.dock.notice.say("problem", problem)
 
