@@ -12,6 +12,7 @@ from qgis.core import (
     Qgis,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
+    QgsProcessingException,
     QgsProcessingFeedback,
 )
 from qgis.PyQt.QtGui import QIcon
@@ -22,7 +23,13 @@ from .class_styles import form_names
 from .destinations import check_destinations, written_paths
 from .interpreter import LauncherError
 from .label_layers import field_text, find_labels, labels_problem
-from .layers import Parameters, is_output_wanted, scene_title, vector_layer
+from .layers import (
+    Parameters,
+    is_output_wanted,
+    scene_title,
+    selection_problem,
+    vector_layer,
+)
 from .map_files import load_table, move_files_of_map, warn_of_mismatches
 from .parameter_values import ParameterValues
 from .protocol import ProgressBar, Stages
@@ -107,6 +114,9 @@ class HsiGeoAlgorithm(ParameterValues):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Check the files to write, and read styles of label layers, on the main thread, where layers live."""
+        problem = selection_problem(self, parameters, context)
+        if problem:
+            raise QgsProcessingException(problem)
         check_destinations(self, parameters, context)
         self.started = datetime.now()
         self.written = written_paths(self, parameters, context)

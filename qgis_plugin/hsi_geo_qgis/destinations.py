@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -15,6 +18,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterDefinition,
+    QgsProject,
     QgsProperty,
     QgsRasterLayer,
     QgsVectorLayer,
@@ -41,7 +45,17 @@ _IN_FOLDER = ("polygons", "zones")
 #: What scripts and dialogs give for an output that QGIS makes a temporary file for.
 _TEMPORARY = "TEMPORARY_OUTPUT"
 
-_RASTER, _FOLDER = "rasterDestination", "folderDestination"
+_RASTER, _FOLDER, _VECTOR = "rasterDestination", "folderDestination", "vectorDestination"
+
+#: Tables beside the layer that an algorithm writes into its GeoPackage.
+_TABLES = {"zones": ("areas",)}
+
+#: Tables of a GeoPackage that belong to the layers in it.
+_STYLES = "layer_styles"
+
+
+#: Layers and tables of a GeoPackage, and QGIS's table of projects in it.
+_LAYERS = "SELECT table_name FROM gpkg_contents UNION SELECT name FROM sqlite_master WHERE name = 'qgis_projects'"
 
 
 def check_destinations(
@@ -65,12 +79,20 @@ def check_destinations(
         path = _chosen_path(parameters.get(definition.name()), context)
         if path and definition.type() == _FOLDER:
             _check_folder(_existing(path))
-            _check_edits(context, definition.description(), path, is_folder=True)
+            _refuse(
+                edits_problem(context.project(), definition.description(), path, is_folder=True)
+            )
         elif path:
             _check_folder(os.path.dirname(os.path.abspath(path)))
             if os.path.isdir(path):
                 raise QgsProcessingException(f"'{path}' is a folder; choose a file")
-            _check_edits(context, definition.description(), path)
+            _refuse(edits_problem(context.project(), definition.description(), path))
+            if definition.type() == _VECTOR:
+                _refuse(
+                    tables_problem(
+                        definition.description(), path, _TABLES.get(algorithm.name(), ())
+                    )
+                )
             wanted[definition.name()] = definition, path
     if not wanted:
         return
@@ -195,11 +217,52 @@ def written_paths(
     return [path for path in paths if path]
 
 
-def _check_edits(
-    context: QgsProcessingContext, title: str, path: str, *, is_folder: bool = False
-) -> None:
-    """Refuse a file whose layer is being edited: QGIS would write the edits onto other features of the new file."""
-    project = context.project()
+def _refuse(problem: str) -> None:
+    if problem:
+        raise QgsProcessingException(problem)
+
+
+def tables_problem(title: str, path: str, own: Sequence[str] = ()) -> str:
+    """Why a GeoPackage is not replaced: it has several layers, or a project, and all of them would go.
+
+    Args:
+        title: What writes the file.
+        path: Path of the file.
+        own: Tables that are written beside one layer.
+
+    Returns:
+        A sentence with advice; empty if there is no such file.
+    """
+    if not os.path.isfile(path):
+        return ""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)
+        ) as file:
+            found = [str(name) for (name,) in file.execute(_LAYERS)]
+    except sqlite3.Error:  # no GeoPackage
+        return ""
+    names = [name for name in found if name not in (_STYLES, *own)]
+    if len(names) < 2:
+        return ""
+    shown = ", ".join(f"'{name}'" for name in names)
+    return f"'{title}' would replace '{path}', which holds {shown}, and all of them would be lost; choose another file"
+
+
+def edits_problem(
+    project: QgsProject | None, title: str, path: str, *, is_folder: bool = False
+) -> str:
+    """Why a file is not replaced: its layer is being edited, and QGIS would write the edits onto other features.
+
+    Args:
+        project: The project; None if there is none.
+        title: What writes the file.
+        path: Path of the file, or of a folder.
+        is_folder: Whether it is a folder for the files of a batch.
+
+    Returns:
+        A sentence with advice; empty if no such layer is being edited.
+    """
     for layer in [] if project is None else project.mapLayers().values():
         if not isinstance(layer, QgsVectorLayer) or not layer.isEditable():
             continue
@@ -207,10 +270,11 @@ def _check_edits(
         folder, name = os.path.split(shown)
         is_inside = is_folder and bool(shown) and is_same_file(folder, path)
         if (is_inside and name.startswith(_IN_FOLDER)) or (shown and is_same_file(shown, path)):
-            raise QgsProcessingException(
+            return (
                 f"'{title}' would replace '{shown}', which layer '{layer.name()}' shows, and that layer is being edited; "
                 "save or discard its edits first, and end editing"
             )
+    return ""
 
 
 def _check_folder(folder: str) -> None:

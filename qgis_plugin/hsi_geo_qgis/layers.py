@@ -277,6 +277,32 @@ def vector_layer(
     return layer
 
 
+def selection_problem(
+    algorithm: QgsProcessingAlgorithm, parameters: Parameters, context: QgsProcessingContext
+) -> str:
+    """Which parameter takes selected features of a layer that has none; call on the main thread.
+
+    Args:
+        algorithm: The algorithm of the parameters.
+        parameters: As given to the algorithm.
+        context: As given to the algorithm.
+
+    Returns:
+        A sentence with advice; empty if there is no such parameter.
+    """
+    for definition in algorithm.parameterDefinitions():
+        given = parameters.get(definition.name())
+        if not isinstance(given, QgsProcessingFeatureSourceDefinition):
+            continue
+        layer = vector_layer(parameters, definition.name(), context)
+        if layer is not None and given.selectedFeaturesOnly and not layer.selectedFeatureCount():
+            return (
+                f"'{definition.description()}' takes selected features only, and no feature of layer '{layer.name()}' is "
+                "selected; select features, or take all of them"
+            )
+    return ""
+
+
 def is_output_wanted(parameters: Parameters, name: str) -> bool:
     """Whether a path is given for an optional output.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,9 @@ REFUSED = [
     ("assess", {"OUTPUT": "map.json"}, "belongs to layer 'map'"),  # its record
     ("assess", {"REPORT": "labels.gpkg"}, "belongs to layer 'labels'"),
     ("compare", {"POLYGONS": "labels.gpkg"}, "belongs to layer 'labels'"),
+    ("sample", {"OUTPUT": "several.gpkg"}, "which holds 'areas', 'fields', 'roads', and all of"),
+    ("zones", {"OUTPUT": "several.gpkg"}, "which holds 'fields', 'roads', and all of them"),
+    ("polygons", {"OUTPUT": "project.gpkg"}, "which holds 'project', 'qgis_projects', and all of"),
     ("info", {"VALUES": "scene.tif"}, "belongs to layer 'scene'"),
     ("open", {"OUTPUT": "scene.tif"}, "belongs to '{0}/scene.tif'"),
     ("classify", {"CONFIDENCE": "style.tif"}, "is the style of something else"),
@@ -64,6 +69,7 @@ ALLOWED = [
     ("classify", {"OUTPUT": "map.tif"}),  # QGIS has asked
     ("classify_scenes", {"OUTPUT": "new/deep"}),  # folders for maps are made
     ("zones", {"OUTPUT": "style.gpkg"}),
+    ("zones", {"OUTPUT": "earlier.gpkg"}),  # the layer, its table of areas, and its style
 ]
 
 
@@ -78,6 +84,16 @@ def folder(tmp_path: Path, job: dict[str, Any]) -> Path:
     shutil.copy(job["labels"], folder / "labels.gpkg")
     zones = gpd.read_file(job["labels"]).assign(geometry=lambda table: table.buffer(60))
     zones.to_file(folder / "zones.gpkg")
+    for name, tables in (
+        ("several", ("fields", "roads", "areas")), ("earlier", ("earlier", "areas", "layer_styles")),
+        ("project", ("project",)),
+    ):  # fmt: skip
+        for table in tables:
+            zones.to_file(folder / f"{name}.gpkg", layer=table)
+    with contextlib.closing(sqlite3.connect(folder / "project.gpkg")) as file:  # as QGIS does
+        file.execute(
+            "CREATE TABLE qgis_projects (name TEXT PRIMARY KEY, metadata BLOB, content BLOB)"
+        )
     (folder / "map.json").write_text(json.dumps({"files": {}}))
     for name in ("map.qml", "style.qml", "weights.safetensors", "model.safetensors"):
         (folder / name).write_text(name)
@@ -95,6 +111,7 @@ def given(folder: Path, name: str, outputs: dict[str, str]) -> dict[str, Any]:
         "suggest": {"INPUT": scene, "AOI": zones, "MODEL": "model.safetensors"},
         "zones": {"INPUT": "map.tif", "ZONES": zones, "REFERENCE": labels},
         "assess": {"INPUT": "map.tif", "REFERENCE": labels},
+        **{one: {"INPUT": "map.tif"} for one in ("sample", "polygons")},
         "compare": {"OLD": "map.tif", "NEW": "map.tif", "REFERENCE": labels, "OUTPUT": "new.tif"},
         "info": {"INPUT": scene},
         "open": {"PRODUCT": scene},

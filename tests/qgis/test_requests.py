@@ -115,6 +115,15 @@ def test_only_selected_features_are_learnt_from(
     assert fake.given("shots")["class"].value_counts().to_dict() == {"asphalt": 4, "meadow": 4}
 
 
+def test_a_selection_of_no_feature_is_named(case: Case, job: dict[str, Any]) -> None:
+    found = case("selected_only", expression="false", **job)
+    assert not found["ok"]
+    said = (
+        "'Labels' takes selected features only, and no feature of layer 'Meine Flächen' is selected"
+    )
+    assert said in found["log"] + found.get("error", "")
+
+
 def test_unsaved_edits_count(case: Case, fake: Fake, job: dict[str, Any]) -> None:
     point = [383472.5 + 30 * 2.5, 5818302.25 - 20 * 1.5]
     found = case(

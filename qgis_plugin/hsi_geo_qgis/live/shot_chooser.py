@@ -10,6 +10,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QFileDialog, QMessageBox
 
+from ..destinations import edits_problem
 from .new_layers import make_layers
 from .panels import set_layer
 from .scene_chooser import CHOOSE
@@ -64,6 +65,10 @@ class ShotChooser:
         crs = layer.crs() if crs is None and layer is not None else crs
         if crs is None:
             dock.work.tell(CHOOSE)
+            return
+        problem = edits_problem(QgsProject.instance(), "New shots", path) if path else ""
+        if problem:
+            dock.tell_problem(sentence(problem))
             return
         made, problem = make_layers(crs, dock.shots.classes, path)
         if problem:
