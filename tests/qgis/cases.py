@@ -85,6 +85,7 @@ from shot_cases import (
     live_overwrite,
     live_saved_shots,
 )
+from state_cases import CASES as STATES
 from style_cases import (
     doubled_labels,
     mapped_parents_and_zones,
@@ -371,6 +372,7 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_updates,
         live_wavelengths,
         *REPLACED,
+        *STATES,
     )
 }
 

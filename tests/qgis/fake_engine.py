@@ -32,7 +32,7 @@ class CancelledError(Exception):
 
 
 class RefusedError(Exception):
-    """A request that fails: message and hint."""
+    """A request that fails: message, hint, and the short name of the error."""
 
 
 def send(message: Params) -> None:
@@ -64,6 +64,7 @@ class Scene:
             self.width, self.height, self.bounds = file.width, file.height, list(file.bounds)
             self.values = file.read()
         self.path, self.count = path, 0
+        self.time = Path(path).stat().st_mtime_ns
         self.last: Params = {}
         self.classes: list[Params] = []
 
@@ -220,7 +221,10 @@ def work(jobs: queue.Queue[Params], cancelled: set[int]) -> None:
                 scenes[opened] = Scene(params["scene"], opened)
                 result = scenes[opened].describe()
             elif method in ("update", "finish"):
-                result = getattr(scenes[params["session"]], method)(params, number, cancelled)
+                scene = scenes[params["session"]]
+                if Path(scene.path).stat().st_mtime_ns != scene.time:
+                    raise RefusedError("the scene has changed", "open it again", "scene-changed")
+                result = getattr(scene, method)(params, number, cancelled)
             elif method in ("preview", "spectrum", "suggest"):
                 result = getattr(scenes[params["session"]], method)(params)
             else:
@@ -229,8 +233,8 @@ def work(jobs: queue.Queue[Params], cancelled: set[int]) -> None:
         except CancelledError:
             send({"id": number, "error": {"code": CANCELLED, "message": "cancelled"}})
         except RefusedError as error:
-            message, hint = error.args
-            data = {"hint": hint, "kind": "ShotsError"}
+            message, hint, *code = error.args
+            data = {"hint": hint, "kind": "ShotsError", "code": code[0] if code else "shots"}
             send({"id": number, "error": {"code": -32000, "message": message, "data": data}})
 
 
