@@ -51,6 +51,7 @@ def live_scene_changed(job: Job) -> Job:
     seen["finished"] = [person.notice(), dock.notice.button.text()]
     count = len(person.previews)
     dock.notice.button.click()
+    seen["enabled"] = [one.isEnabled() for one in (dock.suggest_button, dock.finish_button)]
     wait_until(lambda: len(person.previews) > count)
     seen["again"] = person.notice()
     return seen

@@ -29,6 +29,7 @@ def test_a_new_name_keeps_codes_that_are_texts(live: Any) -> None:
 def test_a_scene_whose_file_has_changed_is_opened_again_by_one_click(live: Any) -> None:
     found = live("live_scene_changed")
     assert found["drawn"] == found["finished"] == CHANGED
+    assert found["enabled"] == [False, False]
     assert found["again"] == ""
 
 

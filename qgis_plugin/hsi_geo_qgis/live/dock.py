@@ -327,6 +327,7 @@ class LiveDock(QgsDockWidget):
         """Start the engine if it has ended, and open the scene again."""
         self.tell_problem(self.shots.why_lost())
         self.session.restart()
+        self.enable()  # nothing is asked of a scene that is being opened
 
     def hint(self, text: str) -> None:
         """Say what is missing for a preview.
