@@ -15,6 +15,7 @@ from hsi_geo.io.labels.class_rasters import MAX_CLASSES
 from hsi_geo.io.labels.shot_pixels import ShotPixels, burn, to_grid
 from hsi_geo.io.labels.shots import Shots
 from hsi_geo.io.maps.reader import MaskedInts, ReadMap
+from hsi_geo.tasks.assessment.name_hints import hint_on_names
 from hsi_geo.tasks.assessment.results import Design
 from hsi_geo.text import quoted
 from hsi_geo.tiling import Grid
@@ -119,9 +120,7 @@ def read_sample(opened: ReadMap, labelled: Shots, design: Design | None = None) 
         raise MapError(
             f"map and reference have no class in common: the map has {quoted(in_map)}, the "
             f"reference {quoted(in_reference)}",
-            hint="choose the field that holds the map's class names with --class-field"
-            if labelled.other_fields
-            else "give the classes of both the same names, or name those of the reference with --classes",
+            hint=hint_on_names(in_map, in_reference, labelled),
         )
     names = (*in_map, *(name for name in in_reference if name not in in_map))
     index_of = {name: index for index, name in enumerate(names)}

@@ -93,6 +93,18 @@ def test_assess_errors_name_map_and_reference(
         assert not re.search("shot|scene|two classes or", message), name
 
 
+def test_a_map_without_names_says_so(write_map: WriteMap, everywhere: Path) -> None:
+    """Names of the reference match none of its numbers, whatever a person calls its classes elsewhere."""
+    numbered = write_map(truth())
+    with rasterio.open(numbered) as file:
+        values, profile = file.read(1), file.profile
+    bare = numbered.with_name("numbers.tif")
+    with rasterio.open(bare, "w", **profile) as file:
+        file.write(values, 1)
+    with pytest.raises(MapError, match=r"the map has '1', .*no names for its numbers"):
+        assess(bare, everywhere)
+
+
 @pytest.mark.usefixtures("refused_files")
 @pytest.mark.parametrize("case", REFUSED)
 def test_assess_errors_give_the_reason(case: str, write_map: WriteMap, everywhere: Path) -> None:
