@@ -89,7 +89,8 @@ def test_drawing_and_keys(live: Case) -> None:
     assert found["renamed"] == ""
     assert found["value"] == "oats"
     assert found["two_of_a_name"] == [
-        ["oats", "Class 2"], "Another class has that name, or the name is empty.",
+        ["oats", "Class 2"],
+        "Another class is oats. To make both one, select the shots of one, and press the key of the other.",
     ]  # fmt: skip
     assert found["colors"] == ["#123456", "#123456"]
     assert found["kept"] == [2, "The class has shots. Delete them first."]
