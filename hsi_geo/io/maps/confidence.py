@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import rasterio
 import rasterio.windows
 from rasterio.errors import RasterioError
 
-from hsi_geo.arrays import Float64Array
+from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.errors import MapError
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
+from hsi_geo.io.labels.class_names import clean_name
+from hsi_geo.io.labels.class_values import ClassValues
 from hsi_geo.io.maps.pixel_lattices import describe_pixels, same_pixels
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap, grid_of_raster, read_map
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS, MapPaths
@@ -29,15 +32,17 @@ _WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32")
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """Largest probability of each pixel of a map.
+    """Probability of the class that a map shows at each pixel.
 
     Attributes:
         path: Raster of per cent with one band, or of probabilities with one band for each class.
         is_percent: Whether it is one of per cent.
+        of: The map.
     """
 
     path: Path
     is_percent: bool
+    of: ReadMap
 
     def read(self, window: Window) -> Float64Array:
         """(height, width) per cent of a window, NaN where there is none.
@@ -51,15 +56,31 @@ class Confidence:
         part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         try:
             with quiet_gdal(self.path), open_raster(self.path) as file:
-                stored = file.read(window=part)
+                read, names = file.read(window=part, masked=True), file.descriptions
         except RasterioError as error:
             raise MapError(
                 f"'{self.path}' is damaged in rows {window.row} to {window.row + window.height}",
                 hint="make the map again, or copy it again",
             ) from error
-        missing = (stored == NO_PERCENT).all(axis=0)
-        percent = stored.max(axis=0) * (1.0 if self.is_percent else 100.0 / PROBABILITY_STEPS)
+        stored = read.data
+        missing = (np.ma.getmaskarray(read) | (stored == NO_PERCENT)).all(axis=0)
+        if self.is_percent:
+            return np.where(missing, np.nan, stored[0])
+        percent = self._of_shown_class(stored, names, window) * (100.0 / PROBABILITY_STEPS)
         return np.where(missing, np.nan, percent)
+
+    def _of_shown_class(
+        self, stored: AnyArray, names: Sequence[str | None], window: Window
+    ) -> AnyArray:
+        """(height, width) probability of the class that the map shows, the largest one where that has no band.
+
+        It is not the largest one where a small patch was given to a neighbour, or where the parent was chosen first.
+        """
+        found, shown = stored.max(axis=0), self.of.read(window).filled(0)
+        for value, (band, name) in enumerate(zip(stored, names, strict=True), start=1):
+            if name is not None and clean_name(name) == self.of.name_of(value):
+                found = np.where(shown == value, band, found)
+        return np.asarray(found)
 
 
 def find_confidence(opened: ReadMap, warn: Callable[[str], None]) -> Confidence | None:
@@ -78,7 +99,7 @@ def find_confidence(opened: ReadMap, warn: Callable[[str], None]) -> Confidence 
         return percent
     probabilities = MapPaths.of(Path(opened.path), probabilities=True).probabilities
     assert probabilities is not None  # asked for above
-    return _first_fitting([Confidence(probabilities, is_percent=False)], opened, warn)
+    return _first_fitting([Confidence(probabilities, is_percent=False, of=opened)], opened, warn)
 
 
 def find_percent(opened: ReadMap, warn: Callable[[str], None]) -> ReadMap | None:
@@ -89,7 +110,15 @@ def find_percent(opened: ReadMap, warn: Callable[[str], None]) -> ReadMap | None
         warn: Receives a sentence about a file of that name that is not the map's confidence.
     """
     found = _first_fitting(_percent_beside(opened), opened, warn)
-    return None if found is None else read_map(found.path)
+    return None if found is None else _read_percent(found.path)
+
+
+def _read_percent(path: str | os.PathLike[str]) -> ReadMap:
+    """Open a raster of per cent, in which 0 is a number like any other unless it is declared as nodata."""
+    opened = read_map(path)
+    nodata = opened.class_values.nodata
+    values = ClassValues(float(NO_PERCENT) if nodata is None else nodata, {})
+    return dataclasses.replace(opened, class_values=values, rejected=())
 
 
 def _percent_beside(opened: ReadMap) -> list[Confidence]:
@@ -98,7 +127,7 @@ def _percent_beside(opened: ReadMap) -> list[Confidence]:
     beside = MapPaths.of(path, confidence=True).confidence
     assert beside is not None  # asked for above
     mosaics = [beside.with_suffix(path.suffix)] if path.suffix.lower() == ".vrt" else []
-    return [Confidence(one, is_percent=True) for one in (*mosaics, beside)]
+    return [Confidence(one, is_percent=True, of=opened) for one in (*mosaics, beside)]
 
 
 def _first_fitting(
@@ -128,13 +157,13 @@ def require_percent(path: str | os.PathLike[str], opened: ReadMap) -> ReadMap:
     """
     name = os.fspath(path)
     if exists(name) or is_gdal_name(name):
-        problem = _problem(Confidence(Path(name), is_percent=True), opened, kinds=_WHOLE)
+        problem = _problem(Confidence(Path(name), is_percent=True, of=opened), opened, kinds=_WHOLE)
         if problem is not None:
             raise MapError(
                 f"'{name}' cannot be the confidence of map '{opened.path}': {problem}",
                 hint="give the file of confidence that was written with the map",
             )
-    return read_map(path)
+    return _read_percent(path)
 
 
 def _problem(
