@@ -100,10 +100,11 @@ def read_sample(opened: ReadMap, labelled: Shots, design: Design | None = None) 
         ShotsError: If not one label lies on a mapped pixel.
         MapError: If map and reference have no class in common, or the map has too many values without a name.
     """
-    pixels = burn(labelled, opened.grid)
-    unit = "pixels"
+    pixels, unit = None, "pixels"
     if design is not None and (labelled.frame.geom_type == "Point").all():
         pixels, unit = _pixels_of_places(labelled, opened.grid), "places"
+    if not pixels:
+        pixels = burn(labelled, opened.grid)  # says why there is none
     values = opened.values_at(pixels.rows, pixels.cols)
     here = ~np.ma.getmaskarray(values)
     if not here.any():

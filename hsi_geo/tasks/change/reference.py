@@ -66,6 +66,7 @@ def read_pairs(
         geometry=both.geometry.to_numpy(),
         crs=old.frame.crs,
     )
-    left_out = max(len(old.frame), len(new.frame)) - len(frame)
-    skipped = old.skipped + ((f"{left_out} without a class of both dates",) if left_out else ())
+    left_out = len(old.frame) - len(frame)  # the others are among those that were skipped before
+    without = (f"{left_out} without a class in '{new_field or NEW_FIELD}'",) if left_out else ()
+    skipped = old.skipped + without
     return dataclasses.replace(old, classes=table, frame=frame, skipped=skipped, default_colors=())

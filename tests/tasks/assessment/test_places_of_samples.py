@@ -53,6 +53,21 @@ def test_all_places_of_one_pixel_count(tmp_path: Path, coarse: Path, recorder: A
     assert not [text for text in recorder.warnings if "claim" in text]
 
 
+def test_places_count_where_every_pixel_has_places_of_two_classes(tmp_path: Path) -> None:
+    """Maps of few pixels: without a design such pixels are left out, and here all would be."""
+    path = write_class_map(tmp_path, np.array([[1, 2]], "uint8"), name="two.tif")
+    rows, cols = np.zeros(7), np.array([0.1, 0.2, 0.3, -0.4, 0.7, 0.8, 1.3])
+    frame = places(rows, cols, np.array([1, 1, 2, 1, 2, 2, 1]))
+    frame.to_file(tmp_path / "visit.gpkg")
+    with pytest.raises(ShotsError, match="two classes claim"):
+        assess(path, tmp_path / "visit.gpkg")
+    found = assess(path, tmp_path / "visit.gpkg", design="simple")
+    assert found.matrix[:2, :2].tolist() == [[3, 1], [1, 2]]
+    frame.geometry = frame.geometry.translate(1e4)
+    with pytest.raises(ShotsError, match="none of the 7 reference labels"):
+        assess(path, frame, design="simple")
+
+
 def test_a_place_of_two_files_counts_once(tmp_path: Path, coarse: Path, recorder: Any) -> None:
     """Two people filled in copies, and disagree on one place."""
     rows, cols = np.nonzero(truth()[: 7 * SIDE, : 10 * SIDE])
