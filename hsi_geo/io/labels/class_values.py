@@ -13,6 +13,7 @@ from rasterio.io import MemoryFile
 
 from hsi_geo.io.files.text_encoding import xml_text
 from hsi_geo.io.labels.class_names import clean_name
+from hsi_geo.io.labels.virtual_names import names_of_sources
 
 #: GDAL's GDALRATFieldUsage numbers.
 _RAT_NAME, _RAT_VALUE = "2", "5"
@@ -78,6 +79,7 @@ def read_class_values(file: Any) -> ClassValues:
 
     Names are GDAL's category names and raster attribute table, inside the file or in the ``.aux.xml``
     beside it. Blank names, and rows of the table whose value is not a whole number, are ignored.
+    A virtual raster without names has those of the rasters that it shows.
 
     Args:
         file: Open dataset of rasterio.
@@ -99,7 +101,10 @@ def read_class_values(file: Any) -> ClassValues:
     declared = band.findtext("NoDataValue")
     nodata = file.nodata if declared is None else float(declared)
     table = band.find("GDALRasterAttributeTable")
-    return ClassValues(nodata, _table_names(table) | named, _table_colors(table))
+    names = _table_names(table) | named
+    if not names and file.driver == "VRT":
+        names = names_of_sources(band, lambda source: read_class_values(source).names)
+    return ClassValues(nodata, names, _table_colors(table))
 
 
 def _table_colors(table: ET.Element | None) -> dict[int, str]:

@@ -22,12 +22,10 @@ from hsi_geo.io.labels.rejected_classes import (
     rejected_by_name,
 )
 from hsi_geo.io.labels.shots import ClassTable
+from hsi_geo.io.labels.virtual_names import OTHER_VALUES
 
 #: Ending of the name of the map of the upper level, before the suffix.
 _PARENTS = "_parents"
-
-#: Elements of a VRT by which the values of its source become others.
-_OTHER_VALUES = ("LUT", "ScaleRatio", "ScaleOffset", "Exponent", "PixelFunctionType")
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -69,7 +67,7 @@ def read_legend_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (ET.ParseError, ValueError, LookupError, RecursionError):
         return {}
     named = [one.text or "" for one in root.iter("Category")]
-    changed = any(root.find(f".//{element}") is not None for element in _OTHER_VALUES)
+    changed = any(root.find(f".//{element}") is not None for element in OTHER_VALUES)
     if changed and not named:
         return {}
     for source in root.iter("SourceFilename"):
