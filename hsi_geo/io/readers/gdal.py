@@ -97,7 +97,7 @@ def quiet_gdal(name: str | os.PathLike[str] | None = None, block_bytes: int = 0)
     """
     is_remote = name is not None and is_link(os.fspath(name))
     options = {**REMOTE_OPTIONS, **gdal_settings()} if is_remote else {**LOCAL_OPTIONS}
-    stated = os.environ.get("GDAL_NUM_THREADS")
+    stated = None if _is_forked() else os.environ.get("GDAL_NUM_THREADS")
     options["GDAL_NUM_THREADS"] = stated or str(unpacking_threads(block_bytes))
     with _OF_PROCESS, rasterio.Env(**_OPTIONS, **options):
         yield
@@ -107,10 +107,13 @@ def unpacking_threads(block_bytes: int) -> int:
     """Number of threads that may unpack blocks of a file at once.
 
     Blocks that do not fit into GDAL's cache together would be dropped before they are used, and unpacked again and again.
+    In a forked process it is 1.
 
     Args:
         block_bytes: Size of an unpacked block in bytes, with all bands; 0 if it is not known.
     """
+    if _is_forked():
+        return 1
     stated = os.environ.get("GDAL_NUM_THREADS", "")
     most = int(stated) if stated.isdecimal() else min(_MOST_THREADS, os.cpu_count() or 1)
     fitting = _CACHE_BYTES // (block_bytes + block_bytes // 8) if block_bytes else most
@@ -135,6 +138,20 @@ def open_raster(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
     if not exists(name) and not name.startswith("/vsi"):
         return rasterio.open(name)  # names of subdatasets
     return rasterio.DatasetReader(name, driver=_local_drivers(name.startswith("/vsi")))
+
+
+def _is_forked() -> bool:
+    """Whether this process was forked from one that read.
+
+    GDAL keeps its threads for the whole process. A fork has none of them, and would wait for them for ever.
+    """
+    return _first_process() != os.getpid()
+
+
+@cache
+def _first_process() -> int:
+    """The process that was the first one to read. Those that are forked from it inherit its number."""
+    return os.getpid()
 
 
 @cache

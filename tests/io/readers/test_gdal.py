@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 import warnings
 from pathlib import Path
 from threading import Barrier, Thread
@@ -19,6 +21,7 @@ from hsi_geo.io.readers import gdal
 from hsi_geo.io.readers.gdal import quiet_gdal, unpacking_threads
 from hsi_geo.io.readers.raster import read_raster
 from hsi_geo.io.readers.raster_pixels import RasterPixels
+from hsi_geo.io.scenes.scene import open_scene
 
 SMALL, OTHER = 64 << 20, 96 << 20
 
@@ -134,3 +137,38 @@ def test_readers_know_how_large_blocks_are(
     pixels = read_raster(write_tif(tmp_path / "scene.tif", values, **tiles)).pixels
     assert isinstance(pixels, RasterPixels)
     assert pixels.block_bytes == 32 * 16 * 2 * bands
+
+
+def _sum_of(path: Path) -> int:
+    return int(open_scene(path, wavelengths="450:900").sum())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+# Python 3.12 warns of any fork beside threads.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_process_reads_without_the_threads_of_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the workers of a DataLoader do. GDAL waited for threads that only the parent has."""
+    monkeypatch.setenv("GDAL_NUM_THREADS", "3")
+    values = np.arange(4 * 96 * 64, dtype=np.uint16).reshape(4, 96, 64)
+    layout = {"tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate"}
+    size = {"count": 4, "height": 96, "width": 64, "dtype": "uint16"}
+    place = rasterio.Affine(30.0, 0.0, 5000.0, 0.0, -20.0, 9000.0)
+    with rasterio.open(tmp_path / "a.tif", "w", transform=place, **size, **layout) as file:
+        file.write(values)
+    assert _sum_of(tmp_path / "a.tif") == values.sum()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply_async(_sum_of, [tmp_path / "a.tif"])
+        assert found.get(timeout=60) == values.sum()
+
+
+def test_only_a_forked_process_unpacks_blocks_on_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GDAL_NUM_THREADS", "3")
+    with quiet_gdal():
+        assert get_gdal_config("GDAL_NUM_THREADS") == 3
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with quiet_gdal():
+        assert get_gdal_config("GDAL_NUM_THREADS") == 1
