@@ -7,6 +7,7 @@ DataLoader worker opens the files itself.
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,16 @@ import pandas as pd
 import shapely
 import torch
 import xarray as xr
+from pyproj import CRS
 
-from hsi_geo.errors import ShotsError
+from hsi_geo.errors import SceneError, ShotsError
 from hsi_geo.extras import missing_extra
+from hsi_geo.io.datasets.split_parts import area_in_scenes, part_left
 from hsi_geo.io.labels.several_scenes import burn_each
 from hsi_geo.io.labels.shot_pixels import ShotPixels
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import SomeShots
-from hsi_geo.io.maps.pixel_lattices import lattice_offset
+from hsi_geo.io.maps.pixel_lattices import lattice_offset, same_pixels
 from hsi_geo.io.scenes.alignment import aligned_grids
 from hsi_geo.io.scenes.properties import bands_of, name_of, select_good_bands
 from hsi_geo.io.scenes.scene import SomeScenes, open_scenes
@@ -46,6 +49,7 @@ class _GridDataset(GeoDataset):
     """A dataset with one upright pixel grid for each scene, all in one CRS."""
 
     grids: list[Grid]
+    paths: list[str]
     transforms: Transforms | None
 
     def _build_index(self, names: list[str]) -> None:
@@ -59,6 +63,27 @@ class _GridDataset(GeoDataset):
         )
         self.index = gpd.GeoDataFrame({"filepath": names}, index=always, geometry=boxes, crs=crs)
         self._res = self.grids[0].resolution  # the setter would print a message
+
+    @property
+    def crs(self) -> Any:
+        """CRS of all grids."""
+        return self.index.crs
+
+    @crs.setter
+    def crs(self, new_crs: Any) -> None:
+        """TorchGeo gives the second dataset of a combination the CRS of the first one, which grids cannot follow.
+
+        Raises:
+            SceneError: If it is another CRS.
+        """
+        here, crs = self.crs, None if new_crs is None else CRS.from_user_input(new_crs)
+        grid = self.grids[0]
+        if not same_pixels(grid, dataclasses.replace(grid, crs=crs)):
+            raise SceneError(
+                f"the pixels of '{self.paths[0]}' lie in {_title(here)}, and they were combined with a dataset in {_title(crs)}",
+                hint="put TorchGeo's own raster datasets second, as they follow the first CRS, or open the scene in the "
+                "other CRS: open_scene(..., grid=...)",
+            )
 
     def __and__(self, other: GeoDataset) -> IntersectionDataset:
         """Both datasets where they overlap; keys of both are taken from the first one.
@@ -76,6 +101,10 @@ class _GridDataset(GeoDataset):
             second = second.on_grid_of(first)
         return IntersectionDataset(first, second, collate_fn=_first_of_each)
 
+    def parts_left(self) -> list[shapely.Geometry | None]:
+        """The part of each scene that is left after a split: polygons in CRS units, or None for all of the scene."""
+        return [part_left(self.index.geometry.to_numpy(), grid) for grid in self.grids]
+
     def _locate(self, index: Any) -> tuple[int, Window, Sample]:
         """The index of the scene under a query, the window of the query there, and its TorchGeo keys.
 
@@ -84,12 +113,15 @@ class _GridDataset(GeoDataset):
         """
         x, y, _ = self._disambiguate_slice(index)
         query = shapely.box(x.start, y.start, x.stop, y.stop)
-        overlap = self.index.geometry.intersection(query).area.to_numpy()
+        overlap = area_in_scenes(query, self.index.geometry.to_numpy(), self.grids)
         if not overlap.any():
             raise IndexError(f"{index} lies outside {self.bounds}")
         # The scene under the centre: at a seam, a window around a shot must include the shot.
-        centred = [_holds(grid, query.centroid) for grid in self.grids]
-        best = int(np.lexsort((overlap, centred))[-1])
+        centred = [
+            area > 0 and _holds(grid, query.centroid)
+            for area, grid in zip(overlap, self.grids, strict=True)
+        ]
+        best = int(np.lexsort((overlap, np.array(centred, bool)))[-1])
         grid = self.grids[best]
         window = grid.window_of((x.start, y.start, x.stop, y.stop))
         left, bottom, right, top = grid.bounds_of(window)
@@ -312,6 +344,10 @@ class ShotLabels(_GridDataset):
         from hsi_geo.io.datasets.sample_figures import plot_masks
 
         return plot_masks(sample, self.shots.classes, show_titles, suptitle)
+
+
+def _title(crs: CRS | None) -> str:
+    return "no CRS" if crs is None else str(crs.name)
 
 
 def _holds(grid: Grid, point: shapely.Point) -> bool:

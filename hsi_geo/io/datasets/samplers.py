@@ -29,8 +29,8 @@ Slices = tuple[slice, slice]
 class ShotSampler(SpatialSampler):
     """Windows around labelled pixels, the classes in turn.
 
-    An epoch visits every labelled pixel once, one pixel of each class after the other. A class without
-    pixels left is skipped. So the first windows of an epoch are balanced. An epoch with more windows
+    An epoch visits every labelled pixel once, one pixel of each class after the other. Of labels that TorchGeo split
+    (``roi_split``, ...) it visits those in the part that is left. A class without pixels left is skipped. So the first windows of an epoch are balanced. An epoch with more windows
     than labelled pixels visits them again in another order.
 
     Args:
@@ -96,10 +96,12 @@ class ShotSampler(SpatialSampler):
     def _group(self, labels: ShotLabels, roi: shapely.Polygon | None) -> list[IntArray]:
         """For each class with pixels, (N, 3) scene index, row, column."""
         parts = []
-        for index, (pixels, grid) in enumerate(zip(labels.pixels, labels.grids, strict=True)):
+        scenes = zip(labels.pixels, labels.grids, labels.parts_left(), strict=True)
+        for index, (pixels, grid, left) in enumerate(scenes):
             keep = np.ones(len(pixels), bool)
-            if roi is not None:
-                keep = are_centres_in(roi, grid, pixels.rows, pixels.cols)
+            for area in (roi, left):
+                if area is not None:
+                    keep &= are_centres_in(area, grid, pixels.rows, pixels.cols)
             here = np.full(int(keep.sum()), index)
             parts.append(
                 np.stack([here, pixels.rows[keep], pixels.cols[keep], pixels.class_ids[keep]], 1)
@@ -112,7 +114,8 @@ class ValidPatchSampler(SpatialSampler):
     """Random windows that contain enough data.
 
     Unlike TorchGeo's random sampler it also covers the outermost pixels of scenes narrower than a
-    window's diagonal, and it skips windows of nodata.
+    window's diagonal, and it skips windows of nodata. Of scenes that TorchGeo split (``roi_split``, ...) it draws windows
+    with their centre in the part that is left.
 
     Args:
         dataset: Dataset of the scenes.
@@ -156,9 +159,10 @@ class ValidPatchSampler(SpatialSampler):
         self.min_valid = min_valid
         self.roi = roi
         self.generator = np.random.default_rng(generator)
-        areas = np.array([grid.height * grid.width for grid in dataset.grids], np.float64)
-        self._shares = areas / areas.sum()
-        self._length = length or max(int(areas.sum() / size_px**2), 1)
+        self._left = dataset.parts_left()
+        areas = np.array([_size_px(*one) for one in zip(dataset.grids, self._left, strict=True)])
+        self._shares = areas / (areas.sum() or 1.0)
+        self._length = (length or max(int(areas.sum() / size_px**2), 1)) if areas.any() else 0
 
     def __iter__(self) -> Iterator[Slices]:
         """Yield (x, y) slices of windows; fewer than ``length`` only if the scenes have no data."""
@@ -182,12 +186,19 @@ class ValidPatchSampler(SpatialSampler):
     def _enough(self, index: int, window: Window) -> bool:
         left, bottom, right, top = self.dataset.grids[index].bounds_of(window)
         centre = shapely.Point((left + right) / 2, (bottom + top) / 2)
-        if self.roi is not None and not self.roi.contains(centre):
+        areas = (self.roi, self._left[index])
+        if not all(area is None or area.contains(centre) for area in areas):
             return False
         # All bands, as some may be dead. GDAL caches the blocks for the second read.
         _, valid = read_window(self.dataset.views[index], window)
         inside = window.clip(*self.dataset.grids[index].shape)
         return bool(valid.sum() >= self.min_valid * inside.height * inside.width)
+
+
+def _size_px(grid: Grid, left: shapely.Geometry | None) -> float:
+    """Number of pixels of a scene, or of the part of it that is left after a split."""
+    width, height = grid.resolution
+    return float(grid.height * grid.width) if left is None else left.area / (width * height)
 
 
 def _require(dataset: object, wanted: type, hint: str) -> None:
