@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import rasterio
 
-from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands, header_beside
+from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands
 from hsi_geo.io.readers.stac_sidecar import StacSidecar
 
 #: Metadata domains without tags of the user, and those that are parsed elsewhere.
@@ -22,15 +23,20 @@ _GDAL_DOMAINS = (
 )
 
 
-def whole_tags(source: rasterio.DatasetReader, path: str, item: StacSidecar | None) -> Tags:
+def whole_tags(
+    source: rasterio.DatasetReader, item: StacSidecar | None, header: Tags = MappingProxyType({})
+) -> Tags:
     """Tags of a raster and of the files beside it, which take precedence.
 
     Args:
         source: The open raster.
-        path: Name that GDAL opens.
         item: What a STAC item tells of it.
+        header: The ENVI header beside it. Lists of a STAC item with wavelengths come before those of a header.
     """
-    return {**_tags(source, 0), **_side_tags(path, item)}
+    of_item = {} if item is None else item.tags
+    if "wavelength" in {key.lower() for key in of_item}:
+        header = {}
+    return {**_tags(source, 0), **of_item, **header}
 
 
 def only_band_tags(source: rasterio.DatasetReader, whole: Tags) -> tuple[Tags, Tags]:
@@ -38,7 +44,7 @@ def only_band_tags(source: rasterio.DatasetReader, whole: Tags) -> tuple[Tags, T
 
     Args:
         source: The open raster.
-        whole: From `whole_tags`.
+        whole: From `shown_files.find_tags`.
 
     Returns:
         own: Tags of the band and of the raster; of lists with one word the word.
@@ -48,19 +54,12 @@ def only_band_tags(source: rasterio.DatasetReader, whole: Tags) -> tuple[Tags, T
     return {key: value.strip("{} ") for key, value in own.items()}, _imagery(source, 1)
 
 
-def _side_tags(path: str, item: StacSidecar | None) -> Tags:
-    """Lists in the files beside a raster. Those of a STAC item come before those of an ENVI header."""
-    if item is not None and "wavelength" in {key.lower() for key in item.tags}:
-        return item.tags
-    return {**({} if item is None else item.tags), **header_beside(path)}
-
-
 def own_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int]) -> TaggedBands:
     """Wavelengths of some bands of a raster by its own tags and the files beside it.
 
     Args:
         source: The open raster.
-        whole: From `whole_tags`.
+        whole: From `shown_files.find_tags`.
         numbers: (B,) bands, from 1.
 
     Returns:

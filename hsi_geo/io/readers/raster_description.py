@@ -17,10 +17,14 @@ from hsi_geo.io.readers.file_sizes import require_whole
 from hsi_geo.io.readers.masks import alpha_band, fill_for, find_mask, marks_zeros
 from hsi_geo.io.readers.pixel_files import raster_files
 from hsi_geo.io.readers.quality_layers import QualityLayer
-from hsi_geo.io.readers.raster_bands import whole_tags
 from hsi_geo.io.readers.raster_geolocation import find_geolocation
 from hsi_geo.io.readers.raster_pixels import RasterPixels, block_bytes, too_large_blocks
-from hsi_geo.io.readers.shown_files import ShownFiles, find_raster_bands, find_stored_values
+from hsi_geo.io.readers.shown_files import (
+    ShownFiles,
+    find_raster_bands,
+    find_stored_values,
+    find_tags,
+)
 from hsi_geo.io.readers.side_masks import find_side_masks
 from hsi_geo.io.readers.spectral_tags import Tags, unused_header
 from hsi_geo.io.readers.stac_sidecar import FolderItems, StacSidecar, find_item
@@ -139,8 +143,8 @@ def read_head(
     if block_bytes(source) > LARGEST_BLOCK:
         raise too_large_blocks(source, name)
     item = find_item(path, folder_items) if item is None else item
-    tags = whole_tags(source, path, item)
     shown = ShownFiles(path)
+    tags, tag_warnings = find_tags(source, path, item, shown)
     values = find_stored_values(source, tags, shown)
     transform = source.transform
     quality, mask_warnings = find_side_masks(
@@ -162,6 +166,7 @@ def read_head(
         values=values,
         quality=quality,
         warnings=(
+            *tag_warnings,
             *values.warnings,
             *(unused_header(path) if source.driver == "ENVI" else ()),
             *disputed_place_warning(source),

@@ -19,8 +19,14 @@ from hsi_geo.io.files.limits import TEXT_BYTES
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.base import per_band
 from hsi_geo.io.readers.raster_bands import own_bands, whole_tags
-from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, joined_bands
-from hsi_geo.io.readers.stac_sidecar import find_item
+from hsi_geo.io.readers.spectral_tags import (
+    TaggedBands,
+    Tags,
+    find_bands,
+    header_beside,
+    joined_bands,
+)
+from hsi_geo.io.readers.stac_sidecar import StacSidecar, find_item
 from hsi_geo.io.readers.stored_values import StoredValues, own_stored_values
 from hsi_geo.io.readers.vrt_bands import (
     changes_values,
@@ -28,6 +34,7 @@ from hsi_geo.io.readers.vrt_bands import (
     stacked_bands,
     states_values,
 )
+from hsi_geo.wavelengths import SAME_NM, centres_in_nm
 
 #: Most VRTs in each other. One may name itself.
 _NESTED = 8
@@ -37,6 +44,9 @@ _COMPARED = 20
 
 #: Endings of files that GDAL lists with a VRT, and that it does not show.
 _BESIDE = (".ovr", ".msk", ".aux.xml")
+
+#: Warning about the header of another cube, which has the name of the raster.
+_OTHER_HEADER = "the header beside it lists other wavelengths than its own: nothing of it is used"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +107,45 @@ class ShownFiles:
             return None
 
 
+def find_tags(
+    source: rasterio.DatasetReader, path: str, item: StacSidecar | None, shown: ShownFiles
+) -> tuple[Tags, tuple[str, ...]]:
+    """Tags of a raster and of the files beside it, without the header of another cube.
+
+    A raster that was made from a cube often lies beside it and has its name. Its bands may be others, or be in
+    another order, or their wavelengths were corrected.
+
+    Args:
+        source: The open raster.
+        path: Name that GDAL opens.
+        item: What a STAC item tells of it.
+        shown: The files that it shows.
+
+    Returns:
+        tags: See `raster_bands.whole_tags`.
+        warnings: One sentence if the header beside it is that of another cube.
+    """
+    header = header_beside(path)
+    whole = whole_tags(source, item, header)
+    if source.driver == "ENVI" or not header:
+        return whole, ()
+    others = whole_tags(source, item)
+    if others == whole:  # those of a STAC item
+        return whole, ()
+    count = source.count
+    listed = find_bands(header, [{}] * count, [{}] * count, [""] * count)
+    own = find_raster_bands(source, others, source.indexes, shown)
+    return (others, (_OTHER_HEADER,)) if _differ(own, listed) else (whole, ())
+
+
+def _differ(own: TaggedBands, listed: TaggedBands) -> bool:
+    """Whether both have wavelengths, and these are not the same. GDAL rounds those of some tags to a nanometre."""
+    if own.found is None or listed.found is None:
+        return False
+    apart = np.abs(centres_in_nm(own.found) - centres_in_nm(listed.found))
+    return bool((apart > SAME_NM).any())
+
+
 def find_raster_bands(
     source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int], shown: ShownFiles
 ) -> TaggedBands:
@@ -104,7 +153,7 @@ def find_raster_bands(
 
     Args:
         source: The open raster.
-        whole: From `whole_tags`.
+        whole: From `find_tags`.
         numbers: (B,) bands, from 1.
         shown: The files that it shows.
 
@@ -124,7 +173,7 @@ def find_stored_values(
 
     Args:
         source: The open raster.
-        whole: From `whole_tags`.
+        whole: From `find_tags`.
         shown: The files that it shows.
     """
     values, warnings = _decoded(source, whole, shown)
@@ -133,7 +182,7 @@ def find_stored_values(
 
 def _described(file: rasterio.DatasetReader, path: str, shown: ShownFiles) -> ShownFile:
     item = find_item(path)
-    whole = whole_tags(file, path, item)
+    whole, unused = find_tags(file, path, item, shown)
     values, warnings = _decoded(file, whole, shown)
     known = (per_band(file.scales, file.count) != 1) | (per_band(file.offsets, file.count) != 0)
     name = Path(path).name
@@ -148,7 +197,7 @@ def _described(file: rasterio.DatasetReader, path: str, shown: ShownFiles) -> Sh
         bands=find_raster_bands(file, whole, file.indexes, shown),
         scale=np.where(known, 1.0, values.scale),
         offset=np.where(known, 0.0, values.offset),
-        warnings=warnings,
+        warnings=(*unused, *warnings),
     )
 
 

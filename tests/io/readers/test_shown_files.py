@@ -128,3 +128,62 @@ def test_each_file_of_a_stack_is_opened_once(
     assert scene.found is not None
     assert scene.found.centres.tolist() == list(CENTRES)
     assert opened == Counter(names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "expected"),
+    [
+        ("tags", (900.0, 700.0, 600.0, 500.0), (900.0, 700.0, 600.0, 500.0)),
+        ("names", (550.0, 650.0, 750.0, 850.0), (550.0, 650.0, 750.0, 850.0)),
+        ("imagery", (510.0, 610.0, 710.0, 910.0), (510.0, 610.0, 710.0, 910.0)),
+        ("list", (510.0, 610.0, 710.0, 910.0), (510.0, 610.0, 710.0, 910.0)),
+        ("tags", (500.4, 600.4, 700.4, 900.4), CENTRES),
+        ("none", (), CENTRES),
+    ],
+    ids=["reversed", "names", "imagery", "list", "rounded", "none"],
+)
+def test_a_header_beside_a_raster_with_other_wavelengths_is_that_of_another_cube(
+    tmp_path: Path, kind: str, own: tuple[float, ...], expected: tuple[float, ...]
+) -> None:
+    write_envi(
+        tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000), "bbl = {1, 0, 1, 1}"
+    )
+    path = write_tif(
+        tmp_path / "a.tif",
+        cube_of(4),
+        tags={"wavelength": ",".join(map(str, own)), "wavelength_units": "nm"}
+        if kind == "list"
+        else {},
+        band_tags=nm_tags(own) if kind == "tags" else (),
+        names=[f"band {nm} nm" for nm in own] if kind == "names" else (),
+        imagery=[{"CENTRAL_WAVELENGTH_UM": str(nm / 1000)} for nm in own]
+        if kind == "imagery"
+        else (),
+    )
+    file = read_scene(path)
+    assert file.bands is not None
+    assert file.bands.centres_nm.tolist() == pytest.approx(expected)
+    is_of_it = expected == CENTRES
+    assert file.bands.good.tolist() == ([True, False, True, True] if is_of_it else [True] * 4)
+    assert file.scale.tolist() == [1e-4 if is_of_it else 1.0] * 4
+    assert any("lists other wavelengths" in text for text in file.warnings) == (not is_of_it)
+
+
+def test_a_vrt_of_another_order_has_the_bands_of_its_file_beside_the_header_of_that(
+    tmp_path: Path,
+) -> None:
+    write_envi(
+        tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000), "bbl = {1, 0, 1, 1}"
+    )
+    text = "".join(
+        f'<VRTRasterBand dataType="Int16" band="{band}"><SimpleSource><SourceFilename relativeToVRT="1">a.bsq'
+        f"</SourceFilename><SourceBand>{5 - band}</SourceBand></SimpleSource></VRTRasterBand>"
+        for band in (1, 2, 3, 4)
+    )
+    path = tmp_path / "a.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="7" rasterYSize="5">{text}</VRTDataset>')
+    file = read_scene(path)
+    assert file.bands is not None
+    assert file.bands.centres_nm.tolist() == [900.0, 700.0, 600.0, 500.0]
+    assert file.bands.good.tolist() == [True, True, False, True]
+    assert file.scale.tolist() == [1e-4] * 4
