@@ -196,10 +196,29 @@ def project(
     unknown = ~(np.isfinite(x) & np.isfinite(y))
     x[unknown] = y[unknown] = np.nan
     if target.is_geographic and around is not None:
-        circle = 2 * np.pi / target.axis_info[0].unit_conversion_factor
-        centre = around * circle / 360.0
-        x = centre + (x - centre + circle / 2) % circle - circle / 2
+        x = near_longitude(x, around / 360.0 * _circle(target), target)
     return x, y
+
+
+def near_longitude(x: Float64Array, middle: float, crs: CRS) -> Float64Array:
+    """Longitudes counted so that they differ by at most half a circle from one of them.
+
+    Args:
+        x: Longitudes in the unit of the CRS; NaN stays.
+        middle: The longitude that they are counted from, in the same unit. If it is not finite, nothing changes.
+        crs: Their geographic CRS.
+
+    Example:
+        >>> near_longitude(np.array([-179.5, 179.0, 10.0]), 190.0, CRS.from_epsg(4326)).tolist()
+        [180.5, 179.0, 10.0]
+    """
+    circle = _circle(crs)
+    return x - circle * np.round((x - middle) / circle) if np.isfinite(middle) else x
+
+
+def _circle(crs: CRS) -> float:
+    """360 degrees in the unit of a geographic CRS."""
+    return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
 
 
 def require_known_crs(crs: CRS | None, name: str) -> CRS:

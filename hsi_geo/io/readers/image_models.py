@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from hsi_geo.io.readers.crs_choice import (
     UTM,
     Region,
     choose_crs,
+    near_longitude,
     project,
     require_known_crs,
 )
@@ -254,7 +255,7 @@ class ModelledImage:
         if not same:
             assert own is not None
             assert crs is not None
-            x, y = project(x, y, own, crs, _middle_longitude(x, own))
+            x, y = project(x, y, own, crs, _middle_longitude(x, y, own))
         if not np.isfinite(x).any():
             raise OptionError(
                 f"scene '{name}' lies outside of the region of {'' if crs is None else crs.name}",
@@ -280,8 +281,13 @@ class ModelledImage:
         return snapped_grid(extent_of(x, y), size, crs, name, shape[0] * shape[1])
 
 
-def _middle_longitude(x: Float64Array, own: CRS) -> float | None:
-    return float(np.nanmedian(x)) if own.is_geographic else None
+def _middle_longitude(x: Float64Array, y: Float64Array, own: CRS) -> float | None:
+    """Longitude of the middle of an image in degrees; None if it has none."""
+    if own.is_geographic:
+        return float(np.nanmedian(x))
+    lon, lat = project(x, y, own, _DEGREES)
+    known = np.isfinite(lon) & np.isfinite(lat)
+    return Region.of(lon[known], lat[known]).lon if known.any() else None
 
 
 def _lattice(shape: tuple[int, int]) -> tuple[Float64Array, Float64Array]:
@@ -340,8 +346,18 @@ class ModelLookup:
         own, target = self.model.crs, self.grid.crs
         if own is not None and target is not None and not own.equals(target):
             x, y = _transformer(target.to_wkt(), own.to_wkt()).transform(x, y)
+            if own.is_geographic:  # PROJ counts from -180 to 180, and the image maybe otherwise
+                x = near_longitude(np.asarray(x), self._middle, own)
         with quiet_gdal():
             return self.model.pixels(np.asarray(x), np.asarray(y))
+
+    @cached_property
+    def _middle(self) -> float:
+        """First coordinate of the middle of the image; NaN if it is unknown."""
+        height, width = self.shape
+        with quiet_gdal():
+            x, _ = self.model.places(np.array([width / 2]), np.array([height / 2]))
+        return float(x[0])
 
     def centres(self, cols: IntArray, rows: IntArray) -> tuple[Float64Array, Float64Array]:
         """Places of the image's pixels; see `SensorFrame`."""

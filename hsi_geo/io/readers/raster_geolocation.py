@@ -14,6 +14,7 @@ from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.readers.base import Geolocation, PickedPixels, StackedPixels, plain
 from hsi_geo.io.readers.crs import parse_crs
+from hsi_geo.io.readers.crs_choice import near_longitude
 from hsi_geo.io.readers.gdal import open_raster
 from hsi_geo.io.readers.image_models import ControlPoints, ModelledImage, RationalPolynomials
 from hsi_geo.io.readers.raster_pixels import RasterPixels
@@ -45,10 +46,11 @@ def find_geolocation(source: rasterio.DatasetReader, name: str) -> Geolocation |
                 f"scene '{name}' has {len(points)} ground control points and no grid",
                 hint=f"give it {FEWEST_POINTS} or more, or a grid",
             )
-        model = ControlPoints(
-            tuple((float(p.row), float(p.col), float(p.x), float(p.y)) for p in points),
-            parse_crs(crs.to_wkt(), name) if crs else None,
-        )
+        known = parse_crs(crs.to_wkt(), name) if crs else None
+        places = np.array([(p.row, p.col, p.x, p.y) for p in points], np.float64)
+        if known is not None and known.is_geographic:  # 179 and -179 are near each other
+            places[:, 2] = near_longitude(places[:, 2], places[0, 2], known)
+        model = ControlPoints(tuple((row, col, x, y) for row, col, x, y in places.tolist()), known)
         return ModelledImage(model, f"it has {len(points)} ground control points and no grid")
     if source.rpcs is not None:
         polynomials = RationalPolynomials(source.rpcs)
