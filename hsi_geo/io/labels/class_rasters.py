@@ -38,6 +38,9 @@ WHOLE_PX = 1 << 22
 #: A field or raster of more different values than this does not hold classes.
 MAX_CLASSES = 1000
 
+#: Largest class id, and with a minus the smallest.
+_MOST_ID = 2**31 - 1
+
 _INTEGER = re.compile(r"-?\d+")
 
 _ONE_BAND = "give one band of class ids, 0 where there is none"
@@ -117,7 +120,9 @@ def read_patches(
     labelled &= ~left_out
     values = np.unique(ids[labelled])
     whole = values.size == 0 or (values == np.round(values)).all()
-    if not whole or values.size > MAX_CLASSES or (values.size and abs(values).max() > 2**31 - 1):
+    # The smallest integer of a type, as which NumPy stores NaN, has no absolute value in it.
+    far = values.size and max(-float(values[0]), float(values[-1])) > _MOST_ID
+    if not whole or values.size > MAX_CLASSES or far:
         raise ShotsError(
             f"{labels} '{name}' are a raster of {values.size} different values "
             f"from {values[0]:g} to {values[-1]:g}",

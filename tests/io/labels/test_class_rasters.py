@@ -1,4 +1,4 @@
-"""Rasters of class ids: names and colours from a style beside them."""
+"""Rasters of class ids: names and colours from a style beside them, and values that are no ids."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from builders import NORTH_UP
 
+from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.class_styles import qgis_style
@@ -43,3 +44,17 @@ def test_a_style_of_continuous_values_leaves_the_colour_table(tmp_path: Path) ->
         "<qgis><pipe><rasterrenderer type='singlebandgray'/></pipe></qgis>", encoding="utf-8"
     )
     assert [c.color for c in read_shots(path).classes] == ["#0a141e", "#c86400"]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+def test_missing_values_that_became_the_smallest_integer_are_no_class(
+    tmp_path: Path, dtype: str
+) -> None:
+    path = tmp_path / "labels.tif"
+    smallest = np.iinfo("int64" if dtype == "int64" else "int32").min  # NumPy's NaN as integer
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=2, width=3, dtype=dtype, crs="EPSG:32633", transform=NORTH_UP,
+    ) as file:  # fmt: skip
+        file.write(np.array([[1, 2, smallest], [smallest, 1, 2]], dtype), 1)
+    with pytest.raises(ShotsError, match="raster of 3 different values from -"):
+        read_shots(path)
