@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import geopandas as gpd
@@ -48,6 +50,9 @@ _AFFIX = (
 
 #: Columns of well-known text, as GDAL, QGIS, geopandas and PostGIS name them.
 _WKT_COLUMNS = ("wkt", "wkt_geom", "geometry", "geom", "the_geom", "wkb_geometry")
+
+#: Those that GDAL knows by their names.
+_DRAWN = re.compile(r"wkt$|_wkt", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,15 @@ def find_columns(name: str) -> Columns | None:
     Returns:
         The columns; None if the file is no table, or has no such columns.
     """
-    header = read_header(name)
-    return _coordinates(header) or _well_known_text(header)
+    separator, text = _text_of(name)
+    header = _names_in(separator, text)
+    points = _coordinates(header)
+    last = 0 if points is None else max(map(header.index, points.names))
+    # GDAL takes these for the geometry, whatever columns it is told, unless both coordinates come before.
+    drawn = next((i for i, column in enumerate(header[:last]) if _DRAWN.match(column)), None)
+    if drawn is not None and _has_values(separator, text, drawn):
+        return Columns((header[drawn],))
+    return points or _well_known_text(header)
 
 
 def read_header(name: str) -> list[str]:
@@ -115,15 +127,34 @@ def read_header(name: str) -> list[str]:
     Returns:
         The names in their order; empty if the file is no table or cannot be read.
     """
+    return _names_in(*_text_of(name))
+
+
+def _text_of(name: str) -> tuple[str, str]:
+    """Separator and text of a table; both are empty if the file is no table or cannot be read."""
     if Path(name).suffix.lower() not in TABLES or not exists(name):
-        return []
+        return "", ""
     try:
         stated, text = split_separator(decode(Path(name).read_bytes())[0])
     except OSError:
-        return []
+        return "", ""
     line = text.partition("\n")[0]
-    separator = stated or max(",;\t|", key=line.count)
-    return [word.strip().strip("\"'") for word in line.split(separator)]
+    return stated or max(",;\t|", key=line.count), text
+
+
+def _names_in(separator: str, text: str) -> list[str]:
+    line = text.partition("\n")[0]
+    return [word.strip().strip("\"'") for word in line.split(separator)] if separator else []
+
+
+def _has_values(separator: str, text: str, column: int) -> bool:
+    """Whether a column has a value in some row."""
+    rows = csv.reader(StringIO(text), delimiter=separator)
+    try:
+        next(rows, None)
+        return any(len(row) > column and row[column].strip() for row in rows)
+    except csv.Error:  # a value that is too long for the module
+        return True
 
 
 def _coordinates(header: Sequence[str]) -> Columns | None:

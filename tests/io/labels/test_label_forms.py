@@ -135,6 +135,30 @@ def test_coordinates_is_fast_for_long_names() -> None:
     assert _coordinates(["m" * 5000 + "?", "degreedegmmeters" * 400 + "y"]) is None
 
 
+@pytest.mark.parametrize(
+    ("header", "rows", "kind", "crs"),
+    [
+        ("WKT;lon;lat;class", "{square};13.5;52.5;{name}", "Polygon", None),
+        ("lon;_WKTgeom;lat;class", "13.5;{square};52.5;{name}", "Polygon", None),
+        ("lon;lat;WKT;class", "13.5;52.5;{square};{name}", "Point", 4326),
+        ("WKT;lon;lat;class", ";13.5;52.5;{name}", "Point", 4326),
+        ("wkt_class;lon;lat;class", "x;13.5;52.5;{name}", "Point", 4326),
+    ],
+    ids=["first", "between", "last", "empty", "another-name"],
+)
+def test_a_column_wkt_before_coordinates_is_the_geometry(
+    tmp_path: Path, header: str, rows: str, kind: str, crs: int | None
+) -> None:
+    square = "POLYGON ((40 60, 90 60, 90 95, 40 60))"
+    lines = [rows.format(square=square, name=name) for name in ("roof", "tree")]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([header, *lines]) + "\n")
+    shots = read_shots(path)
+    assert set(shots.frame.geom_type) == {kind}
+    assert shots.frame.crs == crs
+    assert [one.name for one in shots.classes] == ["roof", "tree"]
+
+
 def test_read_shots_lists_columns_of_table_without_coordinates(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b,class\n1,2,x\n3,4,y\n")
     assert find_columns(str(tmp_path / "a.csv")) is None
