@@ -219,7 +219,9 @@ def make_shots(
     require_number_of_classes(distinct, source, purpose)
     integer = isinstance(distinct[0], int)
     shown = [names.get(str(value), str(value)) for value in distinct] if integer else distinct
+    cautions: tuple[str, ...] = ()
     if len(set(shown)) < len(shown):  # two classes of one name
+        cautions = (_shared_name(distinct, shown, f"{purpose.labels} '{source}'"),)
         shown = [str(value) for value in distinct]
     given_colors = [colors.get(str(value)) for value in distinct]
     painted = complete_colors(given_colors, shown)
@@ -238,7 +240,23 @@ def make_shots(
     notes = _normalised_names(given, set() if integer else set(distinct))
     chosen = tuple(id for id, color in enumerate(given_colors, start=1) if color is None)
     return Shots(
-        classes, frame, source, (*skipped, *left_out), notes, purpose=purpose, default_colors=chosen
+        classes,
+        frame,
+        source,
+        (*skipped, *left_out),
+        notes,
+        purpose=purpose,
+        default_colors=chosen,
+        cautions=cautions,
+    )
+
+
+def _shared_name(values: Sequence[Any], names: Sequence[str], what: str) -> str:
+    """A caution that names of classes are left out, as several have the same."""
+    twice = next(name for name in names if names.count(name) > 1)
+    shared = [str(value) for value, name in zip(values, names, strict=True) if name == twice]
+    return (
+        f"names of the classes of {what} are not used: {quoted(shared)} have the same, '{twice}'"
     )
 
 

@@ -58,3 +58,19 @@ def test_missing_values_that_became_the_smallest_integer_are_no_class(
         file.write(np.array([[1, 2, smallest], [smallest, 1, 2]], dtype), 1)
     with pytest.raises(ShotsError, match="raster of 3 different values from -"):
         read_shots(path)
+
+
+def test_names_that_two_classes_share_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "labels.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=2, width=3, dtype="uint8", nodata=0,
+        crs="EPSG:32633", transform=NORTH_UP,
+    ) as file:  # fmt: skip
+        file.write(np.array([[1, 2, 5], [5, 1, 0]], np.uint8), 1)
+    named = [LandClass(1, "wood", "#0a141e"), LandClass(2, "wood", "#0a141e")]
+    named.append(LandClass(5, "lake", "#c86400"))
+    path.with_suffix(".qml").write_text(qgis_style(tuple(named)), encoding="utf-8")
+    shots = read_shots(path)
+    assert [c.name for c in shots.classes] == ["1", "2", "5"]
+    (caution,) = shots.warnings
+    assert caution.endswith("labels.tif' are not used: '1', '2' have the same, 'wood'")
