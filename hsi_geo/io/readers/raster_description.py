@@ -24,6 +24,7 @@ from hsi_geo.io.readers.shown_files import (
     find_raster_bands,
     find_stored_values,
     find_tags,
+    made_up_alpha,
 )
 from hsi_geo.io.readers.side_masks import find_side_masks
 from hsi_geo.io.readers.spectral_tags import Tags, unused_header
@@ -57,11 +58,12 @@ def describe_raster(
         SceneError: If the raster has no bands, no real numbers, or blocks that are too large, or its file is cut short.
     """
     head = read_head(source, path, name, item)
-    alpha, spectral = alpha_band(source), list(source.indexes)
+    alpha, made_up = alpha_band(source), made_up_alpha(source)
+    spectral = [number for number in source.indexes if number != made_up]
     bands = find_raster_bands(source, head.tags, spectral, head.shown)
-    if bands.found is not None:
+    if made_up is None and bands.found is not None:
         alpha = None  # a spectral band: GDAL takes the fourth of four byte bands for alpha
-    elif alpha is not None:
+    elif made_up is None and alpha is not None:
         spectral.remove(alpha)
         bands = find_raster_bands(source, head.tags, spectral, head.shown)
     kept = np.array(spectral) - 1

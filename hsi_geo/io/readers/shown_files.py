@@ -18,6 +18,7 @@ from hsi_geo.io.files.beside import read_small_file
 from hsi_geo.io.files.limits import TEXT_BYTES
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.base import per_band
+from hsi_geo.io.readers.masks import alpha_band
 from hsi_geo.io.readers.raster_bands import own_bands, whole_tags
 from hsi_geo.io.readers.spectral_tags import (
     TaggedBands,
@@ -31,6 +32,7 @@ from hsi_geo.io.readers.stored_values import StoredValues, own_stored_values
 from hsi_geo.io.readers.vrt_bands import (
     changes_values,
     file_bands,
+    is_made_up,
     stacked_bands,
     states_values,
 )
@@ -146,6 +148,12 @@ def _differ(own: TaggedBands, listed: TaggedBands) -> bool:
     return bool((apart > SAME_NM).any())
 
 
+def made_up_alpha(source: rasterio.DatasetReader) -> int | None:
+    """Number of the alpha band of a VRT, from 1, if it is no band of its files; else None."""
+    alpha = alpha_band(source) if source.driver == "VRT" else None
+    return alpha if alpha is not None and is_made_up(_text_of(source), alpha) else None
+
+
 def find_raster_bands(
     source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int], shown: ShownFiles
 ) -> TaggedBands:
@@ -224,10 +232,11 @@ def _decoded(
     values = own_stored_values(source, whole, shown.path)
     if source.driver != "VRT" or not exists(shown.path):
         return values, ()
-    text = _text_of(source)
-    listed = file_bands(text, source.indexes)
+    text, alpha = _text_of(source), made_up_alpha(source)
+    numbers = [number for number in source.indexes if number != alpha]
+    listed = file_bands(text, numbers)
     if listed is None:
-        parts = _parts(text, source.indexes, shown)
+        parts = _parts(text, numbers, shown)
         warnings = [warning for file, _ in parts for warning in file.warnings]
     else:
         number = 1 if shown.outer else _COMPARED
@@ -236,14 +245,16 @@ def _decoded(
         warnings = [warning for file in files for warning in file.warnings]
     is_neutral = bool((values.scale == 1).all() and (values.offset == 0).all())
     content = read_small_file(shown.path, TEXT_BYTES) or b""
-    if parts and is_neutral and not changes_values(text) and not states_values(content):
+    if parts and is_neutral and not changes_values(text, alpha) and not states_values(content):
         if listed is not None:
             warnings += _differing(files, listed)
-        values = replace(
-            values,
-            scale=np.concatenate([file.scale[_indices(bands)] for file, bands in parts]),
-            offset=np.concatenate([file.offset[_indices(bands)] for file, bands in parts]),
+        scale, offset = values.scale.copy(), values.offset.copy()
+        shown_bands = _indices(numbers)
+        scale[shown_bands] = np.concatenate([file.scale[_indices(bands)] for file, bands in parts])
+        offset[shown_bands] = np.concatenate(
+            [file.offset[_indices(bands)] for file, bands in parts]
         )
+        values = replace(values, scale=scale, offset=offset)
     return values, tuple(dict.fromkeys(warnings))
 
 

@@ -44,20 +44,48 @@ def file_bands(text: str, numbers: Sequence[int]) -> list[int] | None:
     return _as_numbers([band for found in bands for band in found])
 
 
-def changes_values(text: str) -> bool:
+def changes_values(text: str, alpha: int | None = None) -> bool:
     """Whether a VRT computes values from those of its files.
 
     Args:
         text: Text of the VRT.
+        alpha: Number of a band that does not count, from 1; None if all count.
 
     Example:
         >>> changes_values("<VRTDataset/>"), changes_values("<VRTDataset><LUT>0:1</LUT></VRTDataset>")
         (False, True)
     """
     root = _parsed(text)
-    return root is None or any(
-        one.tag in _CHANGES or one.get("subClass") in _CHANGING for one in root.iter()
-    )
+    if root is None:
+        return True
+    left_out = set() if alpha is None else set(root.findall("VRTRasterBand")[alpha - 1].iter())
+    return any(_changes(one) for one in root.iter() if one not in left_out)
+
+
+def is_made_up(text: str, number: int) -> bool:
+    """Whether a band of a VRT is none of its files, as the alpha band that ``gdalbuildvrt -addalpha`` or ``gdalwarp`` makes.
+
+    Args:
+        text: Text of the VRT.
+        number: Number of the band, from 1.
+
+    Example:
+        >>> band = "<VRTRasterBand><ComplexSource>{}</ComplexSource></VRTRasterBand>"
+        >>> text = f"<VRTDataset>{band.format('')}{band.format('<ScaleRatio>0</ScaleRatio>')}</VRTDataset>"
+        >>> is_made_up(text, 1), is_made_up(text, 2)
+        (False, True)
+    """
+    root = _parsed(text)
+    bands = [] if root is None else root.findall("VRTRasterBand")
+    if root is None or number > len(bands):
+        return False
+    warped = [one.get("dst") for one in root.iter("BandMapping")]
+    return str(number) not in warped if warped else any(map(_changes, bands[number - 1].iter()))
+
+
+def _changes(one: ET.Element) -> bool:
+    """Whether an element of a VRT means that values are computed."""
+    return one.tag in _CHANGES or one.get("subClass") in _CHANGING
 
 
 def states_values(content: bytes) -> bool:

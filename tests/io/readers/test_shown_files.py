@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from builders import cube_of, nm_tags, physical, write_envi, write_tif
 from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 
 from hsi_geo.errors import WavelengthError
 from hsi_geo.io.readers import read_scene
@@ -187,3 +189,35 @@ def test_a_vrt_of_another_order_has_the_bands_of_its_file_beside_the_header_of_t
     assert file.bands.centres_nm.tolist() == [900.0, 700.0, 600.0, 500.0]
     assert file.bands.good.tolist() == [True, True, False, True]
     assert file.scale.tolist() == [1e-4] * 4
+
+
+@pytest.mark.parametrize("is_warped", [False, True])
+def test_an_alpha_band_that_gdal_made_is_no_band_of_the_files(
+    tmp_path: Path, is_warped: bool
+) -> None:
+    write_envi(tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000))
+    path = tmp_path / "m.vrt"
+    if is_warped:
+        with (
+            rasterio.open(tmp_path / "a.bsq") as file,
+            WarpedVRT(file, crs="EPSG:32633", add_alpha=True) as warped,
+        ):
+            rasterio.shutil.copy(warped, path, driver="VRT")
+    else:  # as gdalbuildvrt -addalpha writes it
+        mosaic(path, ["a.bsq"])
+        alpha = (
+            '<VRTRasterBand dataType="Byte" band="5"><ColorInterp>Alpha</ColorInterp><ComplexSource>'
+            '<SourceFilename relativeToVRT="1">a.bsq</SourceFilename><SourceBand>1</SourceBand>'
+            '<SrcRect xOff="0" yOff="0" xSize="7" ySize="5"/><DstRect xOff="2" yOff="0" xSize="7" ySize="5"/>'
+            "<ScaleOffset>255</ScaleOffset><ScaleRatio>0</ScaleRatio></ComplexSource></VRTRasterBand>"
+        )
+        text = path.read_text().replace("</VRTDataset>", f"{alpha}</VRTDataset>")
+        path.write_text(text)
+    file = read_scene(path)
+    assert file.bands is not None
+    assert file.bands.centres_nm.tolist() == list(CENTRES)
+    assert file.scale.tolist() == [1e-4] * 4
+    values = open_scene(path).hsi.physical().to_numpy()
+    missing = 0 if is_warped else 2
+    assert np.isnan(values).sum() == 4 * 5 * missing
+    np.testing.assert_allclose(values[:, :, missing:], cube_of(4)[:, :, missing:] / 10_000)
