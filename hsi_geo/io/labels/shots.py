@@ -255,9 +255,7 @@ def _shared_name(values: Sequence[Any], names: Sequence[str], what: str) -> str:
     """A caution that names of classes are left out, as several have the same."""
     twice = next(name for name in names if names.count(name) > 1)
     shared = [str(value) for value, name in zip(values, names, strict=True) if name == twice]
-    return (
-        f"names of the classes of {what} are not used: {quoted(shared)} have the same, '{twice}'"
-    )
+    return f"names of the classes of {what} are not used: {quoted(shared)} have the same, '{twice}'"
 
 
 def require_number_of_classes(classes: Sequence[object], source: str, purpose: Purpose) -> None:

@@ -147,9 +147,7 @@ def test_each_file_of_a_stack_is_opened_once(
 def test_a_header_beside_a_raster_with_other_wavelengths_is_that_of_another_cube(
     tmp_path: Path, kind: str, own: tuple[float, ...], expected: tuple[float, ...]
 ) -> None:
-    write_envi(
-        tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000), "bbl = {1, 0, 1, 1}"
-    )
+    write_envi(tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000), "bbl = {1, 0, 1, 1}")
     path = write_tif(
         tmp_path / "a.tif",
         cube_of(4),
@@ -174,9 +172,7 @@ def test_a_header_beside_a_raster_with_other_wavelengths_is_that_of_another_cube
 def test_a_vrt_of_another_order_has_the_bands_of_its_file_beside_the_header_of_that(
     tmp_path: Path,
 ) -> None:
-    write_envi(
-        tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000), "bbl = {1, 0, 1, 1}"
-    )
+    write_envi(tmp_path / "a.bsq", cube_of(4), *LINES, FACTOR.format(10_000), "bbl = {1, 0, 1, 1}")
     text = "".join(
         f'<VRTRasterBand dataType="Int16" band="{band}"><SimpleSource><SourceFilename relativeToVRT="1">a.bsq'
         f"</SourceFilename><SourceBand>{5 - band}</SourceBand></SimpleSource></VRTRasterBand>"
