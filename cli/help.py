@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .mistyped import require_well_typed
+
 #: Names of parameters by the heading that they are listed under.
 GROUPS: dict[str, frozenset[str]] = {
     "Inputs": frozenset(
@@ -77,7 +79,12 @@ OTHERS = "Other options"
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists the options by what they are for."""
+    """A command whose help lists the options by what they are for, and that refuses words which click would misread."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what was typed."""
+        require_well_typed(args, ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group that has options."""
