@@ -36,7 +36,12 @@ MAX_BYTES, MAX_TEXT = 4 << 30, 32 << 20
 #: Deepest nesting of lists and tables in the description.
 MAX_DEPTH = 32
 
-KINDS = ("model", "weights")
+#: The kinds of files in a sentence, and where to get a file of each.
+_KINDS = {"model": "a model with classes", "weights": "pre-trained weights without classes"}
+_KIND_HINTS = {
+    "model": "give a file that hsi-geo adapt wrote",
+    "weights": "give a file that hsi-geo pretrain wrote, or leave the weights out to take those that come with hsi-geo",
+}
 
 #: Hint for other files.
 FILE_HINT = "give a file made by hsi-geo adapt or hsi-geo pretrain"
@@ -220,10 +225,9 @@ def _header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any
             hint="upgrade hsi-geo",
         )
     if found != kind:
-        described = found if found in KINDS else "something else"
         raise ModelFileError(
-            f"'{path}' holds {described}, and {kind} is wanted here",
-            hint="hsi-geo adapt makes a model from weights and shots",
+            f"'{path}' holds {_KINDS.get(str(found), 'something else')}, and {_KINDS[kind]} was wanted",
+            hint=_KIND_HINTS[kind],
         )
     return header
 

@@ -56,7 +56,7 @@ BAD_INPUT: dict[str, tuple[str, str]] = {
     "cube without header": ("info alone.bsq", "alone.bsq' is not a raster.*its .hdr beside it"),
     "header without cube": ("info alone.hdr", "alone.hdr' is not a raster"),
     "archive damaged": ("info damaged.zip", "is no archive that can be read"),
-    "archive of other things": ("info other.zip", "holds 2 files and no GeoTIFF"),
+    "archive of other things": ("info other.zip", "holds no GeoTIFF"),
     "product without image": (
         "info enmap.zip",
         "a METADATA.XML and no SPECTRAL_IMAGE; give the whole",

@@ -11,7 +11,10 @@ from builders import run
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("batch tiles --model m -o maps -overwrite", "'-overwrite' is no option; write --overwrite"),
+        (
+            "batch tiles --model m -o maps -overwrite",
+            "'-overwrite' is no option; write --overwrite",
+        ),
         ("classify a.tif --shots b.gpkg -out c.tif", "'-out' is no option; write --out"),
         ("classify a.tif -shots=b.gpkg", "'-shots=b.gpkg' is no option; write --shots"),
         ("classify a.tif \u2013shots b.gpkg", "'\u2013shots' is no option; write --shots"),
@@ -34,7 +37,7 @@ def test_wrong_dashes_and_lost_values_are_refused(
 def test_a_path_with_blanks_needs_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("my new labels.gpkg").touch()
-    shown = run("classify", "a.tif", "--shots", *"my new labels.gpkg".split())
+    shown = run("classify", "a.tif", "--shots", "my", "new", "labels.gpkg")
     assert shown.exit_code == 2
     assert "'my' does not exist, but 'my new labels.gpkg' does; put paths" in shown.stderr
 

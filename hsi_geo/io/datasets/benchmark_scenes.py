@@ -61,9 +61,10 @@ def load_benchmark_scene(name: str, folder: str | os.PathLike[str] | None) -> Be
             hint=f"choose one of {', '.join(LOADERS)}{did_you_mean(name, LOADERS)}",
         )
     if name != "indian_pines" and (folder is None or not (Path(folder) / name).is_dir()):
+        where = "needs a folder of scenes" if folder is None else f"is not in '{folder}'"
         raise OptionError(
-            f"benchmark scene '{name}' is not in '{folder}'",
-            hint="give the folder that holds it, or leave the scene out",
+            f"benchmark scene '{name}' {where}",
+            hint=f"give the folder that holds '{name}' with --data, or leave the scene out",
         )
     scene, labels = LOADERS[name](Path(folder or "."))
     return BenchmarkScene(name, scene, labels)

@@ -185,13 +185,13 @@ def _bends(
     grid: Grid,
 ) -> tuple[Float64Array, AnyArray]:
     """How far each edge lies from the straight line between its placed ends, and whether either may meet the scene."""
-    chords = placed_ends - placed_starts
-    squares = (chords**2).sum(axis=1)
     bends = np.zeros(len(starts))
     low, high = np.minimum(placed_starts, placed_ends), np.maximum(placed_starts, placed_ends)
     with np.errstate(
         invalid="ignore", divide="ignore", over="ignore"
     ):  # places that are not on the map
+        chords = placed_ends - placed_starts
+        squares = (chords**2).sum(axis=1)
         for part in _PLACES:
             points = place(starts + part * (ends - starts))
             along = ((points - placed_starts) * chords).sum(axis=1) / squares

@@ -9,6 +9,7 @@ from hsi_geo.io.files.hdf5_files import DAMAGED, WRITTEN_HINT, is_being_written,
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.hdf5_access import layout_errors, names_in, open_hdf5
 from hsi_geo.io.readers.neon import read_neon
+from hsi_geo.io.readers.other_files import refuse_other_file
 from hsi_geo.io.readers.pace import is_pace_l1b, read_pace_l1b
 from hsi_geo.io.readers.prisma import prisma_level, read_prisma
 from hsi_geo.io.readers.tanager import find_tanager, read_tanager
@@ -41,6 +42,7 @@ def read_hdf5(path: str) -> SceneFile | None:
             raise SceneError(
                 f"scene '{path}' is open for writing in another program", hint=WRITTEN_HINT
             ) from error
+        refuse_other_file(path, path)
         raise SceneError(
             f"scene '{path}' is a damaged HDF5 file ({plain(error)})",
             hint="copy or download the file again",

@@ -151,8 +151,8 @@ def read_packed_raster(package: Package) -> SceneFile:
             hint=f"give one of them, such as '{package.gdal_path(rasters[0])}'",
         )
     raise SceneError(
-        f"scene '{package.name}' holds {len(package.files)} files and no GeoTIFF, ENVI cube, "
-        "EnMAP or DESIS product",
+        f"scene '{package.name}' holds no GeoTIFF, ENVI cube, EnMAP or DESIS product among its "
+        f"{len(package.files)} file(s)",
         hint="unpack it and give the scene's file",
     )
 

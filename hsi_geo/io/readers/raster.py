@@ -15,6 +15,7 @@ from hsi_geo.io.files.remote_files import as_link, open_remote
 from hsi_geo.io.files.side_files import CUBES, names_by_lower_case
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
+from hsi_geo.io.readers.other_files import refuse_other_file
 from hsi_geo.io.readers.raster_description import describe_raster
 from hsi_geo.io.readers.stac_sidecar import StacSidecar
 
@@ -59,6 +60,7 @@ def read_raster(
             return describe_raster(source, path, name, item)
     except RasterioError as error:
         _require_answer(path)
+        refuse_other_file(path, name)
         raise SceneError(
             f"scene '{name}' is not a raster that GDAL can open ({plain(error)})",
             hint=ARRAY_HINT if is_array_file(name) else _RASTER_HINT,

@@ -90,3 +90,9 @@ def test_features_separate_classes() -> None:
     assert linear_probe_accuracy(features, labels, 5, 1330) > 0.9
     shuffled = generator.permutation(labels.ravel()).reshape(labels.shape)
     assert linear_probe_accuracy(features, shuffled, 5, 1330) < 0.65
+
+
+def test_a_scene_without_a_folder_asks_for_one() -> None:
+    with pytest.raises(OptionError, match="'enmap_berlin' needs a folder of scenes") as caught:
+        load_benchmark_scene("enmap_berlin", None)
+    assert "--data" in str(caught.value.hint)

@@ -163,3 +163,10 @@ def test_many_small_polygons_are_fast() -> None:
     found = reproject(frame, SAXONY, name="zones", wrong=OptionError)
     assert time.perf_counter() - before < 2.0
     assert shapely.get_num_coordinates(found.geometry.to_numpy()).max() == 5
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_corners_that_are_not_on_the_map_give_no_warning() -> None:
+    """A square degree off Africa has no place in a UTM zone of America."""
+    grid = Grid(100, 90, Affine(20, 0, 498500, 0, -20, 4478420), CRS.from_epsg(32616))
+    assert not placed(shapely.box(0, 0, 1, 1), grid, 4326).is_empty
