@@ -78,7 +78,7 @@ def find_class_field(
         key=lambda field: MACROCLASS_FIELDS.index(field.lower()),
     )
     for candidates, reason in (
-        (fields, "the only field"),
+        ([] if _only_measures(frame, fields) else fields, "the only field"),
         (possible, "the only field that can hold it"),
         (usual, "by its name"),
         (in_style, f"by {style.source}"),
@@ -89,6 +89,11 @@ def find_class_field(
     ):
         if len(candidates) == 1:
             return candidates[0], f"class taken from field '{candidates[0]}' ({reason})"
+    if len(fields) == 1:
+        raise ClassFieldError(
+            f"{purpose.labels} '{name}' have only the field '{fields[0]}', which holds decimal numbers and none of them twice",
+            hint=f"add a field with the class of each, or take '{fields[0]}' with --class-field",
+        )
     if not fields:
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no fields",
@@ -136,6 +141,13 @@ def _require_filled(
             f"{purpose.labels} '{name}' have no class yet: the field '{empty[0]}' is empty in all rows",
             hint=f"fill in the field '{empty[0]}'{choice}",
         )
+
+
+def _only_measures(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> bool:
+    """Whether there is one field, and it holds decimal numbers that all differ, such as heights."""
+    if len(fields) != 1 or not pd.api.types.is_numeric_dtype(values := frame[fields[0]].dropna()):
+        return False
+    return len(values) > 1 and not (may_hold_classes(values, fields[0]) or _is_repeated(values))
 
 
 def _repeated(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> list[str]:

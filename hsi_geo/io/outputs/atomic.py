@@ -139,6 +139,20 @@ def atomic_outputs(
                     scratch.remove(stage)
 
 
+#: Endings of files that are given where a folder is wanted: a job of one scene writes a file, one of several a folder.
+_FILE_ENDINGS = (
+    ".tif",
+    ".tiff",
+    ".gpkg",
+    ".fgb",
+    ".parquet",
+    ".vrt",
+    ".json",
+    ".png",
+    ".safetensors",
+)
+
+
 def make_folder(folder: Path) -> bool:
     """Make a folder for outputs if it does not exist.
 
@@ -149,7 +163,7 @@ def make_folder(folder: Path) -> bool:
         Whether it was made.
 
     Raises:
-        OutputError: If it cannot be made.
+        OutputError: If it cannot be made, or ends as a file does.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as parent:
@@ -158,6 +172,11 @@ def make_folder(folder: Path) -> bool:
     """
     if folder.is_dir():
         return False
+    if folder.suffix.lower() in _FILE_ENDINGS:
+        raise OutputError(
+            f"folder '{folder}' would have the name of a file ({folder.suffix})",
+            hint="give a folder: several files are written there",
+        )
     try:
         folder.mkdir(parents=True)
     except OSError as error:

@@ -228,3 +228,10 @@ def test_measures_that_are_infinite_are_no_classes(tmp_path: Path, missing: str)
     path = tmp_path / "a.csv"
     path.write_text("\n".join(["x,y,ndvi,crop", *rows]) + "\n")
     assert [c.name for c in read_shots(path).classes] == ["e", "f"]
+
+
+def test_a_file_of_measures_alone_asks_for_classes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gpkg", {"height": [0.5, 1.25, 8.0, 2.75]})
+    with pytest.raises(ClassFieldError, match="only the field 'height', which holds decimal"):
+        read_shots(path)
+    assert len(read_shots(path, class_field="height").classes) == 4
