@@ -24,7 +24,7 @@ BAD_INPUT: dict[str, tuple[str, str]] = {
     # scenes
     "scene missing": ("info none.tif", "scene 'none.tif' does not exist"),
     "scene is text": ("info notes.txt", "notes.txt' is not a raster"),
-    "scene is empty": ("info empty.tif", "empty.tif' is not a raster"),
+    "scene is empty": ("info empty.tif", "is empty"),
     "scene is a folder": ("info folder", "is a folder, and neither an EnMAP"),
     "scene cut short": ("classify short.tif --shots shots.gpkg -o map.tif", "short.tif'"),
     "scene without wavelengths": (
@@ -54,7 +54,7 @@ BAD_INPUT: dict[str, tuple[str, str]] = {
     "bands only counted": ("info index.bsq", "3 bands and no wavelengths"),
     "list of other length": ("info two.bsq", "3 bands and no wavelengths"),
     "cube without header": ("info alone.bsq", "alone.bsq' is not a raster.*its .hdr beside it"),
-    "header without cube": ("info alone.hdr", "alone.hdr' is not a raster"),
+    "header without cube": ("info alone.hdr", "alone.hdr' is the header of an ENVI cube"),
     "archive damaged": ("info damaged.zip", "is no archive that can be read"),
     "archive of other things": ("info other.zip", "holds no GeoTIFF"),
     "product without image": (
