@@ -65,6 +65,7 @@ _SAME = (
     "checkpoint-every",
     "devices",
     "num-nodes",
+    "data",
 )
 
 #: A value after an option: a number, a word that only options have, or what a user gave, in quotes.

@@ -19,7 +19,8 @@ def hint_on_names(in_map: Sequence[str], in_reference: Sequence[str], labelled: 
         return "choose the field that holds the map's class names with --class-field"
     if all(map(str.isdecimal, in_map)) and not any(map(str.isdecimal, in_reference)):
         return (
-            "the file of the map has no names for its numbers: give a reference with these numbers, and without "
-            "names for them (in QGIS: a style whose labels are the values)"
+            "name the classes of the reference by the map's numbers with --classes, or give a reference with these "
+            "numbers and without names (in QGIS: a style whose labels are the values), since the file of the map has no "
+            "names for its numbers"
         )
     return "give the classes of both the same names, or name those of the reference with --classes"
