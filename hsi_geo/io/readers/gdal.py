@@ -89,7 +89,7 @@ def quiet_gdal(name: str | os.PathLike[str] | None = None, block_bytes: int = 0)
     """Set GDAL's options for reading, and suppress its warning about rasters without a geotransform.
 
     Nothing is fetched from other machines, unless ``name`` is a URL. The process's environment variables
-    have no effect on these options, but for the number of threads (GDAL_NUM_THREADS).
+    have no effect on these options, but for the greatest number of threads (GDAL_NUM_THREADS).
 
     Args:
         name: Name of the file that is read, as the user gave it. None means a local file.
@@ -97,8 +97,7 @@ def quiet_gdal(name: str | os.PathLike[str] | None = None, block_bytes: int = 0)
     """
     is_remote = name is not None and is_link(os.fspath(name))
     options = {**REMOTE_OPTIONS, **gdal_settings()} if is_remote else {**LOCAL_OPTIONS}
-    stated = None if _is_forked() else os.environ.get("GDAL_NUM_THREADS")
-    options["GDAL_NUM_THREADS"] = stated or str(unpacking_threads(block_bytes))
+    options["GDAL_NUM_THREADS"] = str(unpacking_threads(block_bytes))
     with _OF_PROCESS, rasterio.Env(**_OPTIONS, **options):
         yield
 
@@ -114,8 +113,10 @@ def unpacking_threads(block_bytes: int) -> int:
     """
     if _is_forked():
         return 1
-    stated = os.environ.get("GDAL_NUM_THREADS", "")
-    most = int(stated) if stated.isdecimal() else min(_MOST_THREADS, os.cpu_count() or 1)
+    stated, cores = os.environ.get("GDAL_NUM_THREADS", ""), os.cpu_count() or 1
+    most = int(stated) if stated.isdecimal() else min(_MOST_THREADS, cores)
+    if stated == "ALL_CPUS":
+        most = cores
     fitting = _CACHE_BYTES // (block_bytes + block_bytes // 8) if block_bytes else most
     return max(1, min(most, fitting))
 

@@ -17,6 +17,7 @@ import xarray as xr
 from hsi_geo import stages
 from hsi_geo.arrays import BoolArray, Float32Array, IntArray
 from hsi_geo.errors import SceneError
+from hsi_geo.io.files.references import is_link
 from hsi_geo.io.readers.gdal import unpacking_threads
 from hsi_geo.io.scenes.properties import SMALL_BYTES, bands_of, name_of
 from hsi_geo.io.scenes.quality import require_scale
@@ -174,7 +175,7 @@ def _spread(view: xr.DataArray, count: int, size_px: int) -> list[Window]:
 def _reading_by_block(
     view: xr.DataArray, windows: list[Window]
 ) -> Iterator[Iterator[tuple[Window, tuple[Float32Array, BoolArray, BoolArray]]]]:
-    """Read windows on up to `READ_THREADS` threads, those of one block of the file on one thread, one after another.
+    """Read windows block by block of the file, on the threads that `_threads_for` allows, a block on one thread.
 
     GDAL unpacks a block as a whole, and keeps few of them. Windows that nobody has asked for at the end are not read.
     """
@@ -183,18 +184,35 @@ def _reading_by_block(
     for window in windows:
         by_block.setdefault((window.row // rows, window.col // cols), []).append(window)
 
+    ended = Event()
+
     def read(block: list[Window]) -> list[tuple[Window, tuple[Float32Array, BoolArray, BoolArray]]]:
         wanted = takewhile(lambda _: not ended.is_set(), block)
         return [(window, read_window_and_band_mask(view, window)) for window in wanted]
 
-    ended = Event()
-    threads = min(READ_THREADS, unpacking_threads(block_bytes(view)))
+    threads = _threads_for(view)
+    if threads == 1:
+        yield chain.from_iterable(map(read, by_block.values()))
+        return
     pool = ThreadPoolExecutor(threads, "sample")
     try:
         yield chain.from_iterable(pool.map(read, by_block.values()))
     finally:
         ended.set()
         pool.shutdown(cancel_futures=True)
+
+
+def _threads_for(view: xr.DataArray) -> int:
+    """Number of threads that read windows of a scene.
+
+    Each opens the file for itself, which pays only where blocks of a local GeoTIFF are unpacked. Links would be fetched, and
+    files of a mosaic opened, once more.
+    """
+    is_raster = str(view.attrs.get("driver")).endswith("GTiff")  # a sensor's name may come before
+    is_local = is_raster and not is_link(str(view.attrs.get("source")))
+    if not is_local or view.nbytes <= SMALL_BYTES:  # or in memory
+        return 1
+    return min(READ_THREADS, unpacking_threads(block_bytes(view)))
 
 
 def _without_outliers(windows: Windows) -> Windows:

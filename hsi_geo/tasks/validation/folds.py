@@ -130,6 +130,7 @@ class LabelledPixels:
         weights = self.weights / np.bincount(group)[group]
         of_class = np.bincount(self.labels, weights)[self.labels]
         _, part = np.unique(np.stack([self.labels, self.folds]), axis=1, return_inverse=True)
+        part = part.reshape(-1)  # NumPy 2.0.0 gives it another shape
         held = np.bincount(part, weights)[part]
         return np.where(self.folds >= 0, np.clip(1.0 - held / of_class, 0.0, 1.0), 1.0)
 

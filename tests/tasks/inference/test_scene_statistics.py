@@ -27,7 +27,7 @@ def view(monkeypatch: pytest.MonkeyPatch) -> xr.DataArray:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     values = np.arange(1, 1 + 3 * 90 * 140, dtype=np.int32).reshape(3, 90, 140)
     scene = scene_from_array(values, np.array([550.0, 660.0, 800.0]))
-    scene.attrs["block_px"] = (40, 50)
+    scene.attrs |= {"block_px": (40, 50), "driver": "GTiff"}
     return scene
 
 
@@ -69,12 +69,29 @@ def test_pixels_come_in_the_order_of_the_scene(
     np.testing.assert_array_equal(sample_spectra(view, 64, 8), np.concatenate(expected, axis=1))
 
 
-@pytest.mark.parametrize(("rows", "threads"), [(40, 2), (8000, 1)], ids=["small", "large"])
-def test_large_blocks_are_unpacked_one_after_the_other(
-    view: xr.DataArray, monkeypatch: pytest.MonkeyPatch, rows: int, threads: int
+@pytest.mark.parametrize(
+    ("attributes", "threads"),
+    [
+        ({"block_px": (40, 1000)}, [2]),
+        ({"block_px": (8000, 1000)}, []),
+        ({"driver": "VRT"}, []),
+        ({"driver": "HDF5"}, []),
+        ({"driver": "SENSOR, GTiff"}, [2]),
+        ({"source": "https://example.org/scene.tif"}, []),
+    ],
+    ids=str,
+)
+def test_threads_read_local_files_of_small_blocks_only(
+    view: xr.DataArray,
+    monkeypatch: pytest.MonkeyPatch,
+    attributes: dict[str, Any],
+    threads: list[int],
 ) -> None:
     """GDAL keeps 64 MiB of blocks: of two that it does not keep together, each would drop the other."""
-    view.attrs["block_px"] = (rows, 1000)
+    monkeypatch.delenv("GDAL_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(scene_statistics, "SMALL_BYTES", 0)
+    view.attrs |= attributes
     begun: list[int] = []
 
     def pool(count: int, name: str) -> ThreadPoolExecutor:
@@ -83,13 +100,14 @@ def test_large_blocks_are_unpacked_one_after_the_other(
 
     monkeypatch.setattr(scene_statistics, "ThreadPoolExecutor", pool)
     learn_spectral_stats([view])
-    assert begun == [threads]
+    assert begun == threads
 
 
 def test_a_cancelled_job_reads_no_further_windows_of_a_block(
     view: xr.DataArray, reads: list[tuple[int, Window]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view.attrs["block_px"] = (1, 140)
+    monkeypatch.setenv("GDAL_NUM_THREADS", "2")
     monkeypatch.setattr(scene_statistics, "WINDOW_PX", 4)
     monkeypatch.setattr(scene_statistics, "spread_windows", lambda *_: _WINDOWS)
     begun, left = threading.Event(), threading.Event()
