@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -18,9 +20,11 @@ from hsi_geo.io.files.beside import read_small_file
 from hsi_geo.io.files.limits import TEXT_BYTES
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.readers.base import per_band
+from hsi_geo.io.readers.header_lists import HeaderLists, as_number, plain_key
 from hsi_geo.io.readers.masks import alpha_band
 from hsi_geo.io.readers.raster_bands import own_bands, whole_tags
 from hsi_geo.io.readers.spectral_tags import (
+    CENTRE_KEYS,
     TaggedBands,
     Tags,
     find_bands,
@@ -36,7 +40,7 @@ from hsi_geo.io.readers.vrt_bands import (
     stacked_bands,
     states_values,
 )
-from hsi_geo.wavelengths import SAME_NM, centres_in_nm
+from hsi_geo.wavelengths import SAME_NM, DeclaredBands, centres_in_nm
 
 #: Most VRTs in each other. One may name itself.
 _NESTED = 8
@@ -47,8 +51,12 @@ _COMPARED = 20
 #: Endings of files that GDAL lists with a VRT, and that it does not show.
 _BESIDE = (".ovr", ".msk", ".aux.xml")
 
-#: Warning about the header of another cube, which has the name of the raster.
+#: Warnings about the header of another cube, which has the name of the raster.
 _OTHER_HEADER = "the header beside it lists other wavelengths than its own: nothing of it is used"
+_OTHER_COUNT = "the header beside it has another number of bands: nothing of it is used"
+
+#: A number above 0 as tags and names of bands have it.
+_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,18 +142,70 @@ def find_tags(
     others = whole_tags(source, item)
     if others == whole:  # those of a STAC item
         return whole, ()
+    own = find_raster_bands(source, others, source.indexes, shown).found
+    other = None if own is None else _other_cube(source, own, others, header)
+    return (whole, ()) if other is None else (others, (other,))
+
+
+def _other_cube(
+    source: rasterio.DatasetReader, own: DeclaredBands, others: Tags, header: Tags
+) -> str | None:
+    """A warning if the header beside a raster with wavelengths is that of another cube.
+
+    Args:
+        source: The open raster.
+        own: Its bands without the header.
+        others: Its tags without the header.
+        header: The header.
+    """
     count = source.count
-    listed = find_bands(header, [{}] * count, [{}] * count, [""] * count)
-    own = find_raster_bands(source, others, source.indexes, shown)
-    return (others, (_OTHER_HEADER,)) if _differ(own, listed) else (whole, ())
+    lists = HeaderLists.of(header, count, [])
+    centres = [len(one.words) for key in CENTRE_KEYS if (one := lists.named(key)) and one.words]
+    counts = {*centres, as_number(lists.tags.get("bands", ""))}
+    if any(np.isfinite(list(counts))) and count not in counts:
+        return _OTHER_HEADER if centres else _OTHER_COUNT
+    listed = find_bands(header, [{}] * count, [{}] * count, [""] * count).found
+    if listed is None:
+        return None
+    own_nm = centres_in_nm(own)
+    apart = np.abs(own_nm - centres_in_nm(listed))
+    if not (apart > SAME_NM).any():
+        return None
+    rounding = own_nm * _rounding(own.centres, _wavelength_texts(source, others))
+    return _OTHER_HEADER if (apart > np.maximum(rounding, SAME_NM)).any() else None
 
 
-def _differ(own: TaggedBands, listed: TaggedBands) -> bool:
-    """Whether both have wavelengths, and these are not the same. GDAL rounds those of some tags to a nanometre."""
-    if own.found is None or listed.found is None:
-        return False
-    apart = np.abs(centres_in_nm(own.found) - centres_in_nm(listed.found))
-    return bool((apart > SAME_NM).any())
+def _rounding(centres: Float64Array, texts: Sequence[str]) -> Float64Array:
+    """(C,) half a unit of the last digit of wavelengths as they are written, relative to them; 0 if it is not known.
+
+    Programs leave out zeros at the end. So the last digit is that of the number with the most decimals.
+
+    Args:
+        centres: (C,) the wavelengths in their unit.
+        texts: Texts that hold them, and other numbers.
+    """
+    known = set(centres[centres > 0].tolist())
+    written = {number for text in texts for number in _NUMBER.findall(text)}
+    places = [int(Decimal(one).as_tuple().exponent) for one in written if float(one) in known]
+    half = 0.5 * 10.0 ** min(places) if places else 0.0
+    half *= 1 + 1e-6  # 0.425 may become 0.42 or 0.43
+    return np.divide(half, centres, out=np.zeros(len(centres)), where=centres > 0)
+
+
+def _wavelength_texts(source: rasterio.DatasetReader, others: Tags) -> list[str]:
+    """Tags of wavelengths, and names of bands, as a raster has them without a header."""
+    domains = [
+        source.tags(band, ns=domain)
+        for band in source.indexes
+        for domain in (None, *source.tag_namespaces(band))
+    ]
+    tagged = [
+        text
+        for tags in (others, *domains)
+        for key, text in tags.items()
+        if "wavelength" in plain_key(key)
+    ]
+    return [*tagged, *(name or "" for name in source.descriptions)]
 
 
 def made_up_alpha(source: rasterio.DatasetReader) -> int | None:

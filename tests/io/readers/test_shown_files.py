@@ -169,6 +169,81 @@ def test_a_header_beside_a_raster_with_other_wavelengths_is_that_of_another_cube
     assert any("lists other wavelengths" in text for text in file.warnings) == (not is_of_it)
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (("wavelength = {500, 550, 600, 650, 700, 900}", "wavelength units = nm"), "wavelengths"),
+        ((), "number of bands"),
+    ],
+    ids=["wavelengths", "none"],
+)
+def test_nothing_of_a_header_of_another_number_of_bands_is_used(
+    tmp_path: Path, lines: tuple[str, ...], told: str
+) -> None:
+    rest = (FACTOR.format(10_000), "data ignore value = 5", "bbl = {1, 0, 1, 1}")
+    write_envi(tmp_path / "a.bsq", cube_of(6), *lines, *rest)
+    file = read_scene(write_tif(tmp_path / "a.tif", cube_of(4), band_tags=nm_tags(CENTRES)))
+    assert file.bands is not None
+    assert file.bands.centres_nm.tolist() == list(CENTRES)
+    assert file.bands.good.all()
+    assert file.scale.tolist() == [1.0] * 4
+    assert np.isnan(file.nodata).all()
+    assert [f"other {told}" in text or f"another {told}" in text for text in file.warnings] == [
+        True
+    ]
+
+
+def test_a_header_of_another_number_of_bands_is_used_by_a_raster_without_wavelengths(
+    tmp_path: Path,
+) -> None:
+    write_envi(tmp_path / "a.bsq", cube_of(6), FACTOR.format(10_000))
+    file = read_scene(write_tif(tmp_path / "a.tif", cube_of(4)))
+    assert file.scale.tolist() == [1e-4] * 4
+
+
+ROUNDED = ["0.42", "0.43", "0.44", "0.45"]
+
+
+@pytest.mark.parametrize("kind", ["names", "tags", "imagery", "list"])
+@pytest.mark.parametrize(
+    ("own", "is_of_it"),
+    [
+        (ROUNDED, True),
+        (["0.42", "0.43", "0.44", "4.5E-1"], True),
+        (["0.420", "0.430", "0.440", "0.450"], False),
+        (ROUNDED[::-1], False),
+        (["0.43", "0.44", "0.45", "0.46"], False),
+    ],
+    ids=["rounded", "exponent", "exact", "reversed", "other"],
+)
+def test_a_header_beside_a_raster_whose_wavelengths_are_rounded_is_its_own(
+    tmp_path: Path, kind: str, own: list[str], is_of_it: bool
+) -> None:
+    exact = (424.1, 434.9, 435.0, 446.3)
+    write_envi(
+        tmp_path / "a.bsq",
+        cube_of(4),
+        f"wavelength = {{{', '.join(map(str, exact))}}}",
+        "wavelength units = Nanometers",
+        FACTOR.format(10_000),
+    )
+    unit = {"wavelength_units": "um"}
+    path = write_tif(
+        tmp_path / "a.tif",
+        cube_of(4),
+        tags={"wavelength": ",".join(own), **unit} if kind == "list" else {},
+        band_tags=[{"wavelength": um, **unit} for um in own] if kind == "tags" else (),
+        names=[f"band 7 ({um} um)" for um in own] if kind == "names" else (),
+        imagery=[{"CENTRAL_WAVELENGTH_UM": um} for um in own] if kind == "imagery" else (),
+    )
+    file = read_scene(path)
+    assert file.bands is not None
+    expected = exact if is_of_it else [1000 * float(um) for um in own]
+    assert file.bands.centres_nm.tolist() == pytest.approx(expected)
+    assert file.scale.tolist() == [1e-4 if is_of_it else 1.0] * 4
+    assert any("lists other wavelengths" in text for text in file.warnings) == (not is_of_it)
+
+
 def test_a_vrt_of_another_order_has_the_bands_of_its_file_beside_the_header_of_that(
     tmp_path: Path,
 ) -> None:
