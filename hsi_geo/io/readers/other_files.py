@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.files.remote_files import as_link, open_remote
+from hsi_geo.io.readers.stac_collections import is_items_name
 
-_FIRST_BYTES = 1024
+#: Some catalogues write the version of STAC at the end of an item.
+_FIRST_BYTES = 65_536
 
 #: Beginnings of vector files: GeoPackage, Shapefile, FlatGeobuf.
 _VECTORS = (b"SQLite format 3\0", b"\0\0\x27\x0a", b"fgb\x03")
+
+#: Beginning of a web page, also of one in XML.
+_PAGE = re.compile(
+    rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+#: Members of a STAC item, and of a file of several.
+_STAC = (b'"stac_version"', b'"stac_extensions"')
+_STAC_LISTS = (b'"FeatureCollection"', b'"features"', b'"Collection"', b'"Catalog"')
 
 
 def refuse_other_file(path: str, name: str) -> None:
@@ -23,7 +36,7 @@ def refuse_other_file(path: str, name: str) -> None:
         name: Name of the scene, for messages.
 
     Raises:
-        SceneError: If it is empty, a web page, a vector layer, a model, or a header without its cube.
+        SceneError: If it is empty, a web page, a list of STAC items, a vector layer, a model, or a header without its cube.
     """
     first = _first_bytes(path)
     if first is None:
@@ -31,11 +44,16 @@ def refuse_other_file(path: str, name: str) -> None:
     text = first.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not first:
         found, hint = "is empty (0 bytes)", "copy or download the file again"
-    elif text[:14].lower() == b"<!doctype html" or text[:5].lower() == b"<html":
+    elif _PAGE.match(text):
         found = "is a web page, and no raster"
         hint = (
             "the server may want a login first: download the file with a browser, and give its path"
         )
+    elif text[:1] == b"{" and any(key in text for key in _STAC):
+        found, hint = _stac(text, name)
+    elif Path(path).suffix.lower() == ".dbf":
+        found = "is the table of a shapefile, and no raster"
+        hint = f"give the image as the scene, and the layer ({Path(path).stem}.shp) as the shots"
     elif first.startswith(_VECTORS) or (text[:1] == b"{" and b'"FeatureCollection"' in text):
         found, hint = (
             "is a vector layer, and no raster",
@@ -49,6 +67,21 @@ def refuse_other_file(path: str, name: str) -> None:
     else:
         return
     raise SceneError(f"scene '{name}' {found}", hint=hint)
+
+
+def _stac(text: bytes, name: str) -> tuple[str, str]:
+    """What a file with STAC items is, and a hint."""
+    if not any(word in text for word in _STAC_LISTS):
+        return (
+            "is a STAC item without an image that is read",
+            "give the image itself, or an item that has one among its assets, with the ending .json",
+        )
+    hint = "give one of them by its id, as in '{}#ID', or the list to batch"
+    if is_items_name(name):
+        hint = hint.format(name)
+    else:
+        hint = f"rename it to end in .json; {hint.format('items.json')}"
+    return "is a list of STAC items, and no raster", hint
 
 
 def _first_bytes(path: str) -> bytes | None:

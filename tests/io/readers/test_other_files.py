@@ -13,6 +13,28 @@ OTHERS = {
     "empty": ("a.tif", b"", "is empty"),
     "page": ("a.tif", b"\n<!DOCTYPE html><html><body>Log in</body></html>", "is a web page"),
     "page-with-mark": ("a.nc", b"\xef\xbb\xbf<html></html>", "is a web page"),
+    "page-in-xml": ("a.tif", b'<?xml version="1.0"?>\n<html><body/></html>', "is a web page"),
+    "page-in-xml-with-type": (
+        "a.tif",
+        b'<?xml version="1.0"?>\n<!-- a -->\n<!DOCTYPE html PUBLIC "x"><html/>',
+        "is a web page",
+    ),
+    "stac-items": (
+        "a.json",
+        b'{"type": "FeatureCollection", "stac_version": "1.0.0", "features": []}',
+        "is a list of STAC items",
+    ),
+    "stac-items-by-name": (
+        "a.txt",
+        b'{"features": [{"id": "' + 5000 * b"a" + b'", "stac_extensions": []}], "type": "x"}',
+        "is a list of STAC items",
+    ),
+    "stac-item": (
+        "a.json",
+        b'{"type": "Feature", "stac_version": "1.0.0", "properties": {}}',
+        "is a STAC item",
+    ),
+    "table": ("a.dbf", b"\x03" + bytes(64), "is the table of a shapefile"),
     "geopackage": ("a.gpkg", b"SQLite format 3\0" + bytes(84), "is a vector layer"),
     "shapefile": ("a.shp", b"\0\0\x27\x0a" + bytes(96), "is a vector layer"),
     "geojson": ("a.geojson", b'{"type": "FeatureCollection", "features": []}', "is a vector layer"),
@@ -28,6 +50,21 @@ def test_other_files_are_named(kind: str, tmp_path: Path) -> None:
     with pytest.raises(SceneError, match=rf"scene '.*{name}' {said}") as caught:
         open_scene(tmp_path / name)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("a.json", "a.json#ID'"), ("a.tif", "end in .json; ")], ids=["json", "tif"]
+)
+def test_lists_of_stac_items_are_given_by_an_id_or_to_batch(
+    name: str, said: str, tmp_path: Path
+) -> None:
+    content = '{"type": "FeatureCollection", "features": [], "stac_version": "1.0.0"}'
+    (tmp_path / name).write_text(content)
+    with pytest.raises(SceneError) as caught:
+        open_scene(tmp_path / name)
+    assert caught.value.hint is not None
+    assert said in caught.value.hint
+    assert "the list to batch" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.nc"])
