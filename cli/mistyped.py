@@ -36,11 +36,14 @@ def require_well_typed(words: Sequence[str], ctx: click.Context) -> None:
             ctx.fail(f"'{word}' is no option; write {meant}, with two hyphens")
         if word in with_value and place + 1 < len(before_end) and before_end[place + 1] in names:
             ctx.fail(f"option '{word}' has no value: '{before_end[place + 1]}' follows it")
-    for place in range(len(before_end)):
-        if (path := _path_with_blanks(before_end[place:], names)) is not None:
-            ctx.fail(
-                f"'{before_end[place]}' does not exist, but '{path}' does; put paths with blanks in quotes"
-            )
+    for place, word in enumerate(before_end):
+        # Of --mask=my and of name=my the part behind the sign may be the beginning of a path, too.
+        for first in dict.fromkeys((word, word.partition("=")[2])):
+            rest = [first, *before_end[place + 1 :]]
+            if (path := _path_with_blanks(rest, names)) is not None:
+                ctx.fail(
+                    f"'{first}' does not exist, but '{path}' does; put paths with blanks in quotes"
+                )
 
 
 def _meant_option(word: str, names: set[str]) -> str | None:
@@ -52,13 +55,21 @@ def _meant_option(word: str, names: set[str]) -> str | None:
 
 
 def _path_with_blanks(words: Sequence[str], names: set[str]) -> str | None:
-    """A path that exists and is made of the first words, if none of them is a path by itself."""
+    """A path that exists and is made of the first words, if the first is no path by itself.
+
+    A word with a blank was in quotes: it ends the search if it is a path by itself.
+    """
     for count in range(1, min(len(words), _MOST_WORDS) + 1):
         last = words[count - 1]
-        if last in names or not last or _exists(last):
+        if last in names or not last:
+            return None
+        is_path = _exists(last)
+        if is_path and (count == 1 or " " in last):
             return None
         if count > 1 and _exists(path := " ".join(words[:count])):
             return path
+        if is_path:
+            return None
     return None
 
 

@@ -45,6 +45,27 @@ def test_a_path_with_blanks_needs_quotes(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "words",
     [
+        ["info", "a.tif", "--mask=my", "new", "mask.tif"],
+        ["info", "my", "new", "mask.tif"],
+        ["info", "--mask", "my", "new", "mask.tif", "a.tif"],
+    ],
+    ids=["equals", "argument", "option"],
+)
+@pytest.mark.parametrize("other", ["", "mask.tif"], ids=["alone", "last-word-exists"])
+def test_a_path_with_blanks_is_found_behind_a_sign_and_beside_its_last_word(
+    words: list[str], other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.tif", "my new mask.tif", other or "a.tif"):
+        Path(name).touch()
+    shown = run(*words)
+    assert shown.exit_code == 2
+    assert "'my' does not exist, but 'my new mask.tif' does; put paths" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ["--shots", "my new labels.gpkg"],
         ["--shots", "none.gpkg", "--class-field", "my", "new labels.gpkg"],
         ["--shots", "none.gpkg", "--", "-shots"],
