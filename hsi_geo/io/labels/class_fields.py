@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hsi_geo.errors import ClassFieldError, EmptyShotsError
+from hsi_geo.io.labels.class_levels import class_text
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.purposes import Purpose
 from hsi_geo.io.labels.qgis_styles import Style
@@ -78,7 +79,7 @@ def find_class_field(
         key=lambda field: MACROCLASS_FIELDS.index(field.lower()),
     )
     for candidates, reason in (
-        ([] if _only_measures(frame, fields) else fields, "the only field"),
+        ([] if _only_measures(frame, fields, measures) else fields, "the only field"),
         (possible, "the only field that can hold it"),
         (usual, "by its name"),
         (in_style, f"by {style.source}"),
@@ -91,7 +92,8 @@ def find_class_field(
             return candidates[0], f"class taken from field '{candidates[0]}' ({reason})"
     if len(fields) == 1:
         raise ClassFieldError(
-            f"{purpose.labels} '{name}' have only the field '{fields[0]}', which holds decimal numbers and none of them twice",
+            f"{purpose.labels} '{name}' have only the field '{fields[0]}', which holds decimal numbers, truth values or dates, and none "
+            "of them twice",
             hint=f"add a field with the class of each, or take '{fields[0]}' with --class-field",
         )
     if not fields:
@@ -143,11 +145,22 @@ def _require_filled(
         )
 
 
-def _only_measures(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> bool:
-    """Whether there is one field, and it holds decimal numbers that all differ, such as heights."""
-    if len(fields) != 1 or not pd.api.types.is_numeric_dtype(values := frame[fields[0]].dropna()):
+def _only_measures(
+    frame: gpd.GeoDataFrame, fields: Sequence[str], measures: Collection[str]
+) -> bool:
+    """Whether there is one field, and it holds measures that all differ, such as heights."""
+    if len(fields) != 1:
         return False
-    return len(values) > 1 and not (may_hold_classes(values, fields[0]) or _is_repeated(values))
+    values = frame[fields[0]].dropna()
+    if fields[0] in measures:  # texts of a table, whose gaps are blanks
+        values = values[[class_text(value) != "" for value in values]]
+    elif not (
+        pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values)
+    ):
+        return False
+    if len(values) < 2 or _is_repeated(values):
+        return False
+    return not may_hold_classes(values, fields[0], measures)
 
 
 def _repeated(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> list[str]:

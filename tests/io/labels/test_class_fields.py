@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 
@@ -230,8 +231,34 @@ def test_measures_that_are_infinite_are_no_classes(tmp_path: Path, missing: str)
     assert [c.name for c in read_shots(path).classes] == ["e", "f"]
 
 
-def test_a_file_of_measures_alone_asks_for_classes(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.gpkg", {"height": [0.5, 1.25, 8.0, 2.75]})
+@pytest.mark.parametrize(
+    "values",
+    [[0.5, 1.25, 8.0, 2.75], list(pd.date_range("2020-05-01", periods=4))],
+    ids=["decimals", "dates"],
+)
+def test_a_file_of_measures_alone_asks_for_classes(tmp_path: Path, values: list[Any]) -> None:
+    path = write(tmp_path / "a.gpkg", {"height": values})
     with pytest.raises(ClassFieldError, match="only the field 'height', which holds decimal"):
         read_shots(path)
     assert len(read_shots(path, class_field="height").classes) == 4
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["0.5", "1.25", "", "", "2.75"], ["2020-05-01", "2020-06-01"], ["yes", "no"]],
+    ids=["decimals", "dates", "truths"],
+)
+def test_a_table_of_measures_alone_asks_for_classes(tmp_path: Path, cells: list[str]) -> None:
+    path = tmp_path / "a.csv"
+
+    def fill(cells: list[str]) -> None:
+        rows = [f"13.{number},50.1,{cell}" for number, cell in enumerate(cells)]
+        path.write_text("\n".join(["lon,lat,height", *rows]) + "\n")
+
+    fill(cells)
+    with pytest.raises(ClassFieldError, match="only the field 'height', which holds decimal"):
+        read_shots(path)
+    given = {cell for cell in cells if cell}
+    assert {c.name for c in read_shots(path, class_field="height").classes} == given
+    fill([*cells, cells[0]])  # a value twice: classes
+    assert {c.name for c in read_shots(path).classes} == given
