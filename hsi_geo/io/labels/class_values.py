@@ -74,7 +74,7 @@ class ClassValues:
         return ClassValues(self.nodata, {**self.names, **names}, self.colors)
 
 
-def read_class_values(file: Any) -> ClassValues:
+def read_class_values(file: Any, outer: tuple[str, ...] = ()) -> ClassValues:
     """Read nodata value and class names of a raster's first band.
 
     Names are GDAL's category names and raster attribute table, inside the file or in the ``.aux.xml``
@@ -83,6 +83,7 @@ def read_class_values(file: Any) -> ClassValues:
 
     Args:
         file: Open dataset of rasterio.
+        outer: Real paths of the virtual rasters that show it, outermost first.
 
     Returns:
         The metadata. Category names take precedence over the attribute table.
@@ -103,7 +104,9 @@ def read_class_values(file: Any) -> ClassValues:
     table = band.find("GDALRasterAttributeTable")
     names = _table_names(table) | named
     if not names and file.driver == "VRT":
-        names = names_of_sources(band, lambda source: read_class_values(source).names)
+        names = names_of_sources(
+            band, lambda source, outer: read_class_values(source, outer).names, file.name, outer
+        )
     return ClassValues(nodata, names, _table_colors(table))
 
 

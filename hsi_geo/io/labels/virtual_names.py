@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 
@@ -14,30 +15,44 @@ OTHER_VALUES = (
     "ColorTableComponent",
 )
 
-#: Most rasters whose names are compared.
-MOST_SOURCES = 20
+#: Most rasters whose names are compared. A mosaic of more has no names.
+MOST_SOURCES = 100
+
+#: Most VRTs in each other. One may name itself.
+_NESTED = 8
 
 
 def names_of_sources(
-    band: ET.Element, names_in: Callable[[rasterio.DatasetReader], Mapping[int, str]]
+    band: ET.Element,
+    names_in: Callable[[rasterio.DatasetReader, tuple[str, ...]], Mapping[int, str]],
+    path: str,
+    outer: tuple[str, ...] = (),
 ) -> dict[int, str]:
     """Class names of the rasters that a band of a VRT shows.
 
     Args:
         band: Description of the band, with absolute paths.
-        names_in: Class names of an open raster, by value.
+        names_in: Class names of an open raster, by value, from the raster and the real paths of the VRTs that show it.
+        path: Name of the VRT.
+        outer: Real paths of the VRTs that show this one, outermost first.
 
     Returns:
-        Name by value; empty if the VRT changes values, or its rasters have no names or contradict each other.
+        Name by value; empty if the VRT changes values or shows itself, or its rasters have no names, contradict each
+        other, or are too many.
     """
-    if any(band.find(f".//{element}") is not None for element in OTHER_VALUES):
+    outer = (*outer, os.path.realpath(path))
+    if len(outer) > _NESTED or any(
+        band.find(f".//{element}") is not None for element in OTHER_VALUES
+    ):
         return {}
     shown = dict.fromkeys(one.text or "" for one in band.iterfind("*/SourceFilename"))
+    if len(shown) > MOST_SOURCES or any(os.path.realpath(source) in outer for source in shown):
+        return {}
     found: dict[int, str] = {}
-    for path in list(shown)[:MOST_SOURCES]:
+    for source in shown:
         try:
-            with rasterio.open(path) as file:
-                own = names_in(file)
+            with rasterio.open(source) as file:
+                own = names_in(file, outer)
         except RasterioError:
             return {}
         if not own or any(found.get(value, name) != name for value, name in own.items()):

@@ -11,6 +11,7 @@ import rasterio
 from affine import Affine
 
 from hsi_geo import compare
+from hsi_geo.io.labels.class_values import read_class_values
 from hsi_geo.io.maps.reader import read_map
 
 TABLES: dict[str, Mapping[int, str]] = {
@@ -45,7 +46,7 @@ def build(folder: Path, tiles: Sequence[str], *, suffix: str = ".tif", more: str
             '<SrcRect xOff="0" yOff="0" xSize="4" ySize="3"/>'
             f'<DstRect xOff="{4 * number}" yOff="0" xSize="4" ySize="3"/><NODATA>0</NODATA>{more}</ComplexSource>'
         )
-    path = folder / f"{'_'.join(tiles)}{len(suffix)}.vrt"
+    path = folder / f"{'_'.join(tiles[:9])}{len(suffix)}.vrt"
     path.write_text(
         f'<VRTDataset rasterXSize="{4 * len(tiles)}" rasterYSize="3"><SRS>EPSG:32633</SRS>'
         "<GeoTransform>500000, 10, 0, 5500000, 0, -10</GeoTransform>"
@@ -77,6 +78,32 @@ def test_a_mosaic_has_the_names_that_its_rasters_agree_on(
 def test_a_mosaic_of_a_mosaic_has_the_names(tmp_path: Path) -> None:
     inner = build(tmp_path, ["a", "b"])
     assert read_map(build(tmp_path, [inner.stem], suffix=".vrt")).names == TABLES["b"]
+
+
+@pytest.mark.parametrize("shown", ["s", "other"], ids=["itself", "each other"])
+def test_mosaics_that_show_themselves_have_no_names(tmp_path: Path, shown: str) -> None:
+    for name, inner in (("s", shown), ("other", "s")):
+        build(tmp_path, [inner], suffix=".vrt").rename(tmp_path / f"{name}.vrt")
+    with rasterio.open(tmp_path / "s.vrt") as file:
+        assert read_class_values(file).names == {}
+
+
+def test_mosaics_are_followed_into_each_other_to_a_depth(tmp_path: Path) -> None:
+    build(tmp_path, ["a"]).rename(tmp_path / "1.vrt")
+    for depth in range(2, 10):
+        built = build(tmp_path, [str(depth - 1)], suffix=".vrt")
+        built.rename(tmp_path / f"{depth}.vrt")
+    assert read_map(tmp_path / "8.vrt").names == TABLES["a"]
+    assert read_map(tmp_path / "9.vrt").names == {}
+
+
+@pytest.mark.parametrize(("count", "named"), [(100, True), (101, False)])
+def test_a_mosaic_of_more_rasters_than_are_compared_has_no_names(
+    tmp_path: Path, count: int, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = [f"a{number}" for number in range(count)]
+    monkeypatch.setitem(globals(), "TABLES", dict.fromkeys(tiles, TABLES["a"]))
+    assert read_map(build(tmp_path, tiles)).names == (TABLES["a0"] if named else {})
 
 
 def test_maps_of_two_tables_are_compared_by_name(tmp_path: Path) -> None:
