@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from pyproj import CRS
 from rasterio.errors import RasterioError
 
+from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.references import is_link, require_local
@@ -49,7 +51,7 @@ def find_geolocation(source: rasterio.DatasetReader, name: str) -> Geolocation |
         known = parse_crs(crs.to_wkt(), name) if crs else None
         places = np.array([(p.row, p.col, p.x, p.y) for p in points], np.float64)
         if known is not None and known.is_geographic:  # 179 and -179 are near each other
-            places[:, 2] = near_longitude(places[:, 2], places[0, 2], known)
+            places[:, 2] = _joined(places[:, 2], known)
         model = ControlPoints(tuple((row, col, x, y) for row, col, x, y in places.tolist()), known)
         return ModelledImage(model, f"it has {len(points)} ground control points and no grid")
     if source.rpcs is not None:
@@ -62,6 +64,22 @@ def find_geolocation(source: rasterio.DatasetReader, name: str) -> Geolocation |
     if "GEOLOCATION" in source.tag_namespaces():
         return _from_arrays(source, name)
     return None
+
+
+def _joined(x: Float64Array, crs: CRS) -> Float64Array:
+    """Longitudes of one image, counted on over 180 degrees if they lie on less than half of the circle then.
+
+    Those of a wider image stay as they are: the largest gap may be one between its own points.
+    """
+    circle = float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
+    around = np.sort(x % circle)
+    gaps = np.diff(around, append=around[0] + circle)
+    widest = int(np.argmax(gaps))
+    extent = circle - gaps[widest]
+    if np.ptp(x) >= circle or extent > 0.499999 * circle:
+        return x
+    joined = near_longitude(x, around[widest] - extent / 2, crs)
+    return joined + circle * round(float(x[0] - joined[0]) / circle)  # the first point stays
 
 
 def _from_arrays(source: rasterio.DatasetReader, name: str) -> SwathCoordinates:

@@ -85,6 +85,36 @@ def test_control_points_across_180_degrees_place_one_image(
     assert len(np.unique(found)) > 0.75 * CUBE[0].size
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    "lons",
+    [(-180, 0, 180), (-150, -25, 100), (0, 180, 360), (-179.9, -60, 60, 179.9), (-180, 180)],
+    ids=str,
+)
+def test_control_points_on_more_than_half_of_the_circle_stay(
+    tmp_path: Path, lons: tuple[float, ...]
+) -> None:
+    cube, side = CUBE[:, :4], (lons[-1] - lons[0]) / 14
+    path = write_tif(
+        tmp_path / "a.tif",
+        cube,
+        band_tags=nm_tags((500, 600)),
+        crs=None,
+        transform=Affine.identity(),
+    )
+    cols = np.interp(lons, (lons[0], lons[-1]), (0, 14))
+    points = [
+        GroundControlPoint(row, col, lon, 50 - side * row)
+        for row in ((0, 4) if len(lons) == 2 else (0, 2, 4))  # 6 in two columns have no solution
+        for col, lon in zip(cols, lons, strict=True)
+    ]
+    with rasterio.open(path, "r+") as file:
+        file.gcps = points, rasterio.CRS.from_epsg(4326)
+    left, _, right, _ = grid_of(scene := open_scene(path, grid="native")).bounds
+    assert (left, right) == pytest.approx((lons[0], lons[-1]), abs=side)
+    assert len(np.unique(scene.to_numpy()[0])) > 0.75 * cube[0].size
+
+
 def test_a_scene_in_metres_across_180_degrees_is_one_image_in_degrees(tmp_path: Path) -> None:
     east, north = Transformer.from_crs(4326, 32760, always_xy=True).transform(180.0, -16.5)
     image = Affine(1000.0, 0.0, east - 7000, 0.0, -900.0, north)
