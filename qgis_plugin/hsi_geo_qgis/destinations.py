@@ -237,7 +237,7 @@ def tables_problem(title: str, path: str, own: Sequence[str] = ()) -> str:
         return ""
     try:
         with contextlib.closing(
-            sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)
+            sqlite3.connect(f"{Path(os.path.abspath(path)).as_uri()}?mode=ro", uri=True)
         ) as file:
             found = [str(name) for (name,) in file.execute(_LAYERS)]
     except sqlite3.Error:  # no GeoPackage

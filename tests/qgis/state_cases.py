@@ -34,6 +34,32 @@ def live_text_codes(job: Job) -> Job:
     return found
 
 
+def live_names_like_codes(job: Job) -> Job:
+    """Rename classes of a layer whose codes are texts, where a name is, or becomes, the same as the code."""
+    person = Person(job)
+    person.open_scene()
+    shots = person.dock.shots
+    codes = points(person, "code:string", list(job["values"]))
+    style(codes, "code", job["labels"])
+    texts = polygons(person, "class:string", ["A1"])
+    use(person, codes, texts)
+    found: Job = {
+        "problems": [shots.rename(index, name) for index, name in job["renames"]],
+        "edits": codes.undoStack().count(),
+    }
+    undo = texts.undoStack()
+    for step in ("renamed", "undone", "redone"):
+        if step != "renamed" and undo.count():
+            (undo.undo if step == "undone" else undo.redo)()
+        found[step] = {
+            "codes": sorted(one.attributes()[0] for one in codes.getFeatures()),
+            "texts": [one.attributes()[0] for one in texts.getFeatures()],
+            "labels": {one.value(): one.label() for one in codes.renderer().categories()},
+            "counts": shots.counts(),
+        }
+    return found
+
+
 def live_scene_changed(job: Job) -> Job:
     """Write the file of the scene while it is open; draw, finish, and open it again."""
     from hsi_geo_qgis.live.finish import Choice
@@ -52,6 +78,19 @@ def live_scene_changed(job: Job) -> Job:
     count = len(person.previews)
     dock.notice.button.click()
     seen["enabled"] = [one.isEnabled() for one in (dock.suggest_button, dock.finish_button)]
+    wait_until(lambda: len(person.previews) > count)
+    seen["opened"] = person.notice()
+    aside = path.rename(path.with_suffix(".part"))  # as while it is written anew
+    dock.session.restart()
+    seen["missing"] = []
+    for _ in range(2):
+        wait_until(lambda: bool(dock.notice.kind))
+        seen["missing"].append([person.notice(), dock.notice.button.text()])
+        dock.notice.button.click()
+    wait_until(lambda: bool(dock.notice.kind))
+    aside.rename(path)
+    count = len(person.previews)
+    dock.notice.button.click()
     wait_until(lambda: len(person.previews) > count)
     seen["again"] = person.notice()
     return seen
@@ -144,5 +183,5 @@ def _with_shots(job: Job) -> Person:
 
 
 CASES = (
-    live_text_codes, live_scene_changed, live_late_finish, live_closed_project, live_new_over_edited, live_no_crs,
+    live_text_codes, live_names_like_codes, live_scene_changed, live_late_finish, live_closed_project, live_new_over_edited, live_no_crs,
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -152,6 +153,29 @@ def test_other_outputs_are_not(case: Case, fake: Fake, folder: Path) -> None:
     case("several_runs", rows=rows, python=fake.python)
     calls = (fake.folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(calls) == len(ALLOWED)
+
+
+def test_a_relative_path_may_be_that_of_an_earlier_output(
+    case: Case, fake: Fake, folder: Path
+) -> None:
+    """QGIS's command line gives outputs as they were typed."""
+    zones = gpd.read_file(folder / "zones.gpkg")
+    zones.to_file(folder / "earlier.geojson")
+    zones.to_file(folder / "polygons.gpkg")
+    rows = []
+    for name, output in (
+        ("zones", "earlier.gpkg"), ("polygons", "polygons.gpkg"), ("polygons", "earlier.geojson"),
+        ("sample", "several.gpkg"),
+    ):  # fmt: skip
+        parameters = given(folder, name, {})
+        parameters["OUTPUT"] = os.path.relpath(folder / output)
+        rows.append({"algorithm": name, "parameters": parameters})
+    found = case("several_runs", rows=rows, python=fake.python)["rows"]
+    calls = (fake.folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(call)[0] for call in calls] == ["zones", "polygons"], found
+    texts = [one["log"] + one.get("error", "") for one in found]
+    assert "earlier.geojson' is no GeoPackage; choose a file" in texts[2]
+    assert "which holds 'areas', 'fields', 'roads', and all of" in texts[3]
 
 
 def test_a_file_that_cannot_be_moved_is_named(case: Case, tmp_path: Path) -> None:

@@ -26,11 +26,40 @@ def test_a_new_name_keeps_codes_that_are_texts(live: Any) -> None:
     assert found["taken"].startswith("Another class is road. To make both one, select the shots")
 
 
+LIKE_CODES = {"A1": "A1", "B2": "asphalt", "C3": "water"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "renames", "names"),
+    [
+        (LIKE_CODES, [(0, "grass")], ["grass", "asphalt", "water"]),
+        (LIKE_CODES, [(1, "B2"), (1, "road")], ["A1", "road", "water"]),
+        ({"A1": "A1", "B2": "asphalt"}, [(1, "B2"), (1, "road")], ["A1", "road"]),
+    ],
+    ids=["equal", "becomes-equal", "all-equal"],
+)
+def test_a_code_that_is_like_the_name_stays(
+    live: Any, labels: dict[str, str], renames: list[tuple[int, str]], names: list[str]
+) -> None:
+    values = ["A1", *labels]
+    found = live("live_names_like_codes", values=values, labels=labels, renames=renames)
+    assert set(found["problems"]) == {""}
+    assert found["edits"] == 0
+    for step in ("renamed", "undone", "redone"):
+        assert found[step]["codes"] == values, step
+        shown = names if step != "undone" else ["A1", *names[1:]]
+        assert found[step]["labels"] == dict(zip(labels, shown, strict=True)), step
+        assert found[step]["texts"] == shown[:1], step
+        assert found[step]["counts"] == {shown[0]: 3, **dict.fromkeys(shown[1:], 1)}, step
+
+
 def test_a_scene_whose_file_has_changed_is_opened_again_by_one_click(live: Any) -> None:
     found = live("live_scene_changed")
     assert found["drawn"] == found["finished"] == CHANGED
     assert found["enabled"] == [False, False]
-    assert found["again"] == ""
+    assert found["opened"] == found["again"] == ""
+    missing = ["problem: The scene does not exist; check the path.", "Open again"]
+    assert found["missing"] == [missing, missing]
 
 
 @pytest.mark.parametrize(("act", "button"), [("kill", "Restart"), ("other", "")])

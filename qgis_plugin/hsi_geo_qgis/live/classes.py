@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
@@ -225,6 +225,16 @@ def is_styled(layer: QgsVectorLayer, field: str) -> bool:
         isinstance(renderer, QgsCategorizedSymbolRenderer)
         and renderer.classAttribute().strip('"') == field
     )
+
+
+def is_code(one: ShotClass, texts: Collection[str]) -> bool:
+    """Whether the text of a class is its code in a layer.
+
+    Args:
+        one: The class.
+        texts: Ids of the layers that hold its name.
+    """
+    return any(value == one.value for layer_id, value in one.own if layer_id not in texts)
 
 
 def is_class(value: Any) -> bool:

@@ -135,6 +135,7 @@ class LiveDock(QgsDockWidget):
             (session.opened, self.chooser.show_info),
             (session.previewed, self.show_preview),
             (session.failed, self.tell_problem),
+            (session.unopened, self.tell_unopened),
             (session.outdated, self.tell_outdated),
             (session.hinted, self.hint),
             (session.died, self.tell_death),
@@ -319,8 +320,17 @@ class LiveDock(QgsDockWidget):
     def tell_outdated(self) -> None:
         """Tell that the file of the scene has changed; one click opens it again."""
         self.suggestions.stop()
+        self.tell_unopened(
+            f"The file of scene '{self.scene_name}' has changed since it was opened."
+        )
+
+    def tell_unopened(self, text: str) -> None:
+        """Tell why the scene is not open, such as a file that is still being written; one click opens it again.
+
+        Args:
+            text: One sentence.
+        """
         self.enable()
-        text = f"The file of scene '{self.scene_name}' has changed since it was opened."
         self.notice.say("problem", text, "Open again", self.restart)
 
     def restart(self) -> None:

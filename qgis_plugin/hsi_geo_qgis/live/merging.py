@@ -13,6 +13,7 @@ from ..class_names import class_name
 from .classes import (
     Classes,
     ShotClass,
+    is_code,
     is_number,
     layer_values,
     new_color,
@@ -154,6 +155,16 @@ def _add(found: list[ShotClass], one: ShotClass, layer_id: str, present: Mapping
         found.append(ShotClass(own[0], class_name(own[0]), one.color, pairs))
 
 
+def has_codes(classes: Classes, layer_id: str) -> bool:
+    """Whether a class has a value in a layer that is not its name: then every value there is a code, also one like a name.
+
+    Args:
+        classes: The classes.
+        layer_id: Id of the layer.
+    """
+    return any(class_name(value) != one.name for one in classes for value in _own(one, layer_id))
+
+
 def renamed(one: ShotClass, name: str, texts: Collection[str]) -> ShotClass:
     """A class of another name, which is its value as well where the name before was.
 
@@ -163,7 +174,8 @@ def renamed(one: ShotClass, name: str, texts: Collection[str]) -> ShotClass:
         texts: Ids of the layers that hold the name of the class.
     """
     own = [(layer_id, name if layer_id in texts else value) for layer_id, value in one.own]
-    value = name if one.key == one.name and isinstance(one.value, str) else one.value
+    is_name = one.key == one.name and isinstance(one.value, str)
+    value = name if is_name and not is_code(one, texts) else one.value
     return replace(one, name=name, value=value, own=tuple(dict.fromkeys(own)))
 
 

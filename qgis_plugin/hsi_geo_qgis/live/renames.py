@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from ..class_names import class_name
-from .classes import Classes, ShotClass
+from .classes import Classes, ShotClass, is_code
 
 #: Id of a layer, and that of a feature in it.
 Shots = frozenset[tuple[str, int]]
@@ -20,11 +20,13 @@ class Rename:
         before: Its name before.
         after: Its name after.
         shots: The shots that it had: an undo gives all of these the name back, and no others.
+        texts: Ids of the layers that hold its name.
     """
 
     before: str
     after: str
     shots: Shots
+    texts: frozenset[str] = frozenset()
 
 
 Renames = tuple[Rename, ...]
@@ -63,7 +65,7 @@ def followed(
     present: Collection[str],
     shots_of: Callable[[str], Shots],
 ) -> Classes:
-    """The classes, where all shots of a rename have the other name: it is that class, with its key and colour.
+    """The classes, where all shots of a rename have the other name: it is that class, with its key, colour and codes.
 
     In any other case there are two classes, so that none is lost.
 
@@ -81,10 +83,10 @@ def followed(
                 gone in found
                 and back in found
                 and back in present
-                and gone not in present
+                and not any(layer_id in rename.texts for layer_id, _ in shots_of(gone))
                 and shots_of(back) == rename.shots
             ):
-                one = _with_name_of(found[gone], found.pop(back))
+                one = _with_name_of(found[gone], found.pop(back), rename.texts)
                 found = {
                     each.name: each
                     for each in (one if e.name == gone else e for e in found.values())
@@ -92,10 +94,15 @@ def followed(
     return tuple(found.values())
 
 
-def _with_name_of(one: ShotClass, other: ShotClass) -> ShotClass:
-    """A class with the name and the values of another one."""
-    codes = tuple(pair for pair in one.own if class_name(pair[1]) != one.name)
-    value = other.value if isinstance(one.value, str) else one.value
+def _with_name_of(one: ShotClass, other: ShotClass, texts: Collection[str]) -> ShotClass:
+    """A class with the name and the values of another one, and its own codes."""
+    codes = tuple(
+        (layer_id, value)
+        for layer_id, value in one.own
+        if class_name(value) != one.name or layer_id not in texts
+    )
+    is_name = isinstance(one.value, str) and not is_code(one, texts)
+    value = other.value if is_name else one.value
     return replace(
         one, name=other.name, value=value, own=tuple(dict.fromkeys((*codes, *other.own)))
     )

@@ -34,6 +34,7 @@ class LiveSession(QObject):
         opened: Signal with the answer to ``open``.
         previewed: Signal with the answer to ``update`` or ``preview``.
         failed: Signal with one sentence: a request failed, and the session goes on.
+        unopened: Signal with one sentence: a scene that is opened again cannot be, and it may be a moment later.
         outdated: Signal: a file of the scene has changed, so the session has to open it again.
         hinted: Signal with one sentence on what is missing for a preview; empty if nothing is.
         died: Signal with one sentence: the engine has ended.
@@ -45,6 +46,7 @@ class LiveSession(QObject):
     opened = pyqtSignal(object)
     previewed = pyqtSignal(object)
     failed = pyqtSignal(str)
+    unopened = pyqtSignal(str)
     outdated = pyqtSignal()
     hinted = pyqtSignal(str)
     died = pyqtSignal(str)
@@ -93,6 +95,10 @@ class LiveSession(QObject):
             scene: Path of the scene.
             options: Options of the command line that the scene is read with.
         """
+        self._open(scene, options, self.failed)
+
+    def _open(self, scene: str, options: Mapping[str, Any], failed: Any) -> None:
+        """Open a scene; the signal tells why it cannot be opened."""
         self._scene, self._options = scene, dict(options)
         self._end_session()
         if not self.engine.is_running:
@@ -113,7 +119,7 @@ class LiveSession(QObject):
 
         def refused(answer: Answer) -> None:
             if number == self._opening:
-                self._on_open_error(answer)
+                self._on_open_error(answer, failed)
 
         params = {"scene": scene, **options}
         number = self._opening = self.engine.ask("open", params, result, refused)
@@ -121,7 +127,7 @@ class LiveSession(QObject):
     def restart(self) -> None:
         """Start the engine anew, and open the scene again."""
         if self._scene:
-            self.open(self._scene, self._options)
+            self._open(self._scene, self._options, self.unopened)
 
     def close(self, *, wait: bool = False) -> None:
         """End the session and the engine.
@@ -166,11 +172,11 @@ class LiveSession(QObject):
         self.opened.emit(self.info)
         self.change()
 
-    def _on_open_error(self, error: Answer) -> None:
+    def _on_open_error(self, error: Answer, failed: Any) -> None:
         self._opening = 0
         self.worked.emit("", 0.0)
         if error.get("code") != CANCELLED:
-            self.failed.emit(error_text(error, {}))
+            failed.emit(error_text(error, {}))
 
     def _on_death(self, reason: str) -> None:
         self._reset()

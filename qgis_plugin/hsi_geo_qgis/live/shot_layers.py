@@ -31,7 +31,7 @@ from .classes import (
     read_classes,
     style_layer,
 )
-from .merging import grown, merged, renamed, restyled, values_in
+from .merging import grown, has_codes, merged, renamed, restyled, values_in
 from .new_layers import is_made
 from .renames import Rename, Renames, Shots, followed, with_rename, without_names
 from .shot_edits import Chosen, add, delete, why_no_class, write_class
@@ -54,6 +54,9 @@ class ShotLayers(ChosenLayers):
         self.classes: Classes = ()
         self.current = 0
         self._renames: Renames = ()
+        self._coded: set[str] = (
+            set()
+        )  # ids of layers whose texts are codes, also where all names are these now
         self._styling = self._is_style_due = self._renaming = False
 
     def _on_layers(self) -> None:
@@ -89,7 +92,7 @@ class ShotLayers(ChosenLayers):
         self.choose(len(self.classes) - 1)
 
     def rename(self, index: int, name: str) -> str:
-        """Give a class another name; its shots follow where their field holds the name, and keep a code of the class.
+        """Give a class another name; its shots follow where the field holds the names, and keep codes.
 
         Args:
             index: Index of the class.
@@ -99,6 +102,7 @@ class ShotLayers(ChosenLayers):
             Why the class keeps its name, as one sentence; empty if it has the new one.
         """
         name, one = class_name(name), self.classes[index]
+        self._coded.update(each.id() for each in self.alive() if has_codes(self.classes, each.id()))
         texts = [layer for layer in self.alive() if self._holds_name(layer, index)]
         taken = {other.name for other in self.classes if other is not one}
         for layer in texts:  # a text would be that of another class
@@ -116,8 +120,9 @@ class ShotLayers(ChosenLayers):
         if problem:
             return f"Class {one.name} keeps its name. {problem}"
         shots = frozenset((layer.id(), shot) for layer, _, ids in chosen for shot in ids)
-        self._renames = with_rename(self._renames, Rename(one.name, name, shots))
-        self._replace(index, renamed(one, name, [layer.id() for layer in texts]))
+        ids = frozenset(layer.id() for layer in texts)
+        self._renames = with_rename(self._renames, Rename(one.name, name, shots, ids))
+        self._replace(index, renamed(one, name, ids))
         return ""
 
     def recolor(self, index: int, color: str) -> None:
@@ -180,9 +185,10 @@ class ShotLayers(ChosenLayers):
         return values_in(self.classes, layer.id(), is_numeric=self._is_numeric(layer))
 
     def _holds_name(self, layer: QgsVectorLayer, index: int) -> bool:
-        """Whether the name of a class is its value in a layer. Any other text is a code of the user, as a number is."""
+        """Whether the name of a class is its value in a layer, and no code of the user that is the same."""
         names = {class_name(value) for value in self._values(layer)[index]}
-        return names == {self.classes[index].name} and not self._is_numeric(layer)
+        is_coded = self._is_numeric(layer) or layer.id() in self._coded
+        return names == {self.classes[index].name} and not is_coded
 
     def _names(self, layer: QgsVectorLayer) -> dict[str, str]:
         """Names of classes by the text of their value in a layer."""
