@@ -19,9 +19,17 @@ import torch
 import xarray as xr
 from pyproj import CRS
 
+from hsi_geo.arrays import IntArray
 from hsi_geo.errors import SceneError, ShotsError
 from hsi_geo.extras import missing_extra
-from hsi_geo.io.datasets.split_parts import area_in_scenes, part_left
+from hsi_geo.io.datasets.split_parts import (
+    Geometries,
+    area_in_scenes,
+    is_centred,
+    keys_of,
+    part_left,
+    scenes_of_rows,
+)
 from hsi_geo.io.labels.several_scenes import burn_each
 from hsi_geo.io.labels.shot_pixels import ShotPixels
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -61,7 +69,9 @@ class _GridDataset(GeoDataset):
             closed="both",
             name="datetime",
         )
-        self.index = gpd.GeoDataFrame({"filepath": names}, index=always, geometry=boxes, crs=crs)
+        self._keys = keys_of(names)
+        columns = {"filepath": self._keys}
+        self.index = gpd.GeoDataFrame(columns, index=always, geometry=boxes, crs=crs)
         self._res = self.grids[0].resolution  # the setter would print a message
 
     @property
@@ -79,10 +89,16 @@ class _GridDataset(GeoDataset):
         here, crs = self.crs, None if new_crs is None else CRS.from_user_input(new_crs)
         grid = self.grids[0]
         if not same_pixels(grid, dataclasses.replace(grid, crs=crs)):
+            hint = (
+                "put TorchGeo's own raster datasets second, as they follow the first CRS, or open the scene in the "
+                "other CRS: open_scene(..., grid=...)"
+            )
+            if here is None or crs is None:
+                without = "the scene" if here is None else "the other dataset"
+                hint = f"assign a CRS to {without} (its file: gdal_edit.py -a_srs)"
             raise SceneError(
                 f"the pixels of '{self.paths[0]}' lie in {_title(here)}, and they were combined with a dataset in {_title(crs)}",
-                hint="put TorchGeo's own raster datasets second, as they follow the first CRS, or open the scene in the "
-                "other CRS: open_scene(..., grid=...)",
+                hint=hint,
             )
 
     def __and__(self, other: GeoDataset) -> IntersectionDataset:
@@ -103,7 +119,12 @@ class _GridDataset(GeoDataset):
 
     def parts_left(self) -> list[shapely.Geometry | None]:
         """The part of each scene that is left after a split: polygons in CRS units, or None for all of the scene."""
-        return [part_left(self.index.geometry.to_numpy(), grid) for grid in self.grids]
+        rows, scenes = self._rows()
+        return [part_left(rows[scenes == n], grid) for n, grid in enumerate(self.grids)]
+
+    def _rows(self) -> tuple[Geometries, IntArray]:
+        """(R,) geometries of the index, and the scene of each, -1 for none."""
+        return self.index.geometry.to_numpy(), scenes_of_rows(self.index, self._keys, self.grids)
 
     def _locate(self, index: Any) -> tuple[int, Window, Sample]:
         """The index of the scene under a query, the window of the query there, and its TorchGeo keys.
@@ -113,15 +134,17 @@ class _GridDataset(GeoDataset):
         """
         x, y, _ = self._disambiguate_slice(index)
         query = shapely.box(x.start, y.start, x.stop, y.stop)
-        overlap = area_in_scenes(query, self.index.geometry.to_numpy(), self.grids)
+        rows, scenes = self._rows()
+        overlap = area_in_scenes(query, rows, scenes, self.grids)
         if not overlap.any():
             raise IndexError(f"{index} lies outside {self.bounds}")
-        # The scene under the centre: at a seam, a window around a shot must include the shot.
-        centred = [
-            area > 0 and _holds(grid, query.centroid)
-            for area, grid in zip(overlap, self.grids, strict=True)
+        # The scene under the centre: at a seam, a window around a shot must include the shot. Where scenes overlap, it is
+        # one whose part has the centre: the other part of a split has the pixels that another scene has there.
+        ranks = [
+            (*is_centred(query.centroid, rows[scenes == n], self.grids[n]), overlap[n], n)
+            for n in np.flatnonzero(overlap)
         ]
-        best = int(np.lexsort((overlap, np.array(centred, bool)))[-1])
+        best = int(max(ranks)[-1])
         grid = self.grids[best]
         window = grid.window_of((x.start, y.start, x.stop, y.stop))
         left, bottom, right, top = grid.bounds_of(window)
@@ -348,11 +371,6 @@ class ShotLabels(_GridDataset):
 
 def _title(crs: CRS | None) -> str:
     return "no CRS" if crs is None else str(crs.name)
-
-
-def _holds(grid: Grid, point: shapely.Point) -> bool:
-    rows, cols = grid.pixels_at(np.array([point.x]), np.array([point.y]))
-    return bool(0 <= rows[0] < grid.height and 0 <= cols[0] < grid.width)
 
 
 def _is_part(grid: Grid, whole: Grid) -> bool:

@@ -74,13 +74,25 @@ class Confidence:
     ) -> AnyArray:
         """(height, width) probability of the class that the map shows, the largest one where that has no band.
 
-        It is not the largest one where a small patch was given to a neighbour, or where the parent was chosen first.
+        It is not the largest one where a small patch was given to a neighbour, or where the parent was chosen first. Bands
+        are found by their names; those of a map without class names are its values from 1.
         """
         found, shown = stored.max(axis=0), self.of.read(window).filled(0)
+        are_values = self._are_values(names)
         for value, (band, name) in enumerate(zip(stored, names, strict=True), start=1):
-            if name is not None and clean_name(name) == self.of.name_of(value):
+            is_named = name is not None and clean_name(name) == self.of.name_of(value)
+            if is_named or are_values:
                 found = np.where(shown == value, band, found)
         return np.asarray(found)
+
+    def _are_values(self, names: Sequence[str | None]) -> bool:
+        """Whether bands are in the order of a map's values, which have no names: none is missing, or named like another."""
+        if self.of.names:
+            return False
+        for value, name in enumerate(names, start=1):
+            if name is not None and name.strip().isdecimal() and int(name) != value:
+                return False
+        return all(1 <= value <= len(names) for value in self.of.counts())
 
 
 def find_confidence(opened: ReadMap, warn: Callable[[str], None]) -> Confidence | None:

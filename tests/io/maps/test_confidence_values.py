@@ -82,3 +82,34 @@ def test_probabilities_give_that_of_the_class_that_the_map_shows(tmp_path: Path)
     changed = compare(paths.classes, paths.classes, out=tmp_path / "change.tif").matrix
     assert changed.percent is not None
     assert changed.percent[0, 0] == pytest.approx((100 * shown**2)[ids == 1].mean(), abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "is_shown"),
+    [
+        ((1, 2, 3), (None, None, None), True),
+        ((1, 3), ("oats", "rye", "water"), True),
+        ((1, 2, 4), (None, None, None), False),
+        ((10, 20, 30), (None, None, None), False),
+        ((1, 2, 3), ("3", "1", "2"), False),
+    ],
+    ids=["numbers", "named_bands", "value_without_band", "other_values", "other_order"],
+)
+def test_bands_of_a_map_without_names_are_its_values(
+    tmp_path: Path, values: tuple[int, ...], names: tuple[str | None, ...], is_shown: bool
+) -> None:
+    draws = np.random.default_rng(5)
+    ids = draws.choice(values, SHAPE)
+    opened = read_map(write(tmp_path / "map.tif", ids, 0))
+    stored = draws.integers(0, 251, (3, *SHAPE)).astype("uint8")
+    with rasterio.open(tmp_path / "map.tif") as file:
+        profile = {**file.profile, "count": 3, "nodata": 255}
+    with rasterio.open(tmp_path / "map_probabilities.tif", "w", **profile) as file:
+        file.write(stored)
+        file.descriptions = names
+    found = find_confidence(opened, pytest.fail)
+    assert found is not None
+    shown = stored.max(axis=0)
+    if is_shown:
+        shown = np.take_along_axis(stored, ids[None] - 1, axis=0)[0]
+    np.testing.assert_allclose(found.read(opened.grid.window), shown * 0.4)
