@@ -65,7 +65,10 @@ MISTAKES: dict[str, list[tuple[str, str]]] = {
         ("scene.tif --shots shots.gpkg --aoi far.gpkg", "holds no polygon"),
         ("scene.tif --shots shots.gpkg --weights nope", "'nope'"),
         ("scene.tif --shots shots.gpkg --weights shots.gpkg", "not a safetensors file"),
-        ("scene.tif --shots shots.gpkg --weights model.safetensors", "weights is wanted"),
+        (
+            "scene.tif --shots shots.gpkg --weights model.safetensors",
+            "weights without classes was wanted",
+        ),
         ("scene.tif --shots shots.gpkg --wavelengths nope", "nope"),
         ("scene.tif --shots shots.gpkg --max-memory much", "much"),
         ("scene.tif --shots shots.gpkg --device tpu", "tpu"),
