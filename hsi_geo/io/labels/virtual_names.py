@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 import rasterio
 from rasterio.errors import RasterioError
 
+from hsi_geo.io.readers.gdal import open_raster
+
 #: Elements of a VRT by which the values of its source become others.
 OTHER_VALUES = (
     *("LUT", "ScaleRatio", "ScaleOffset", "Exponent", "PixelFunctionType"),
@@ -51,7 +53,7 @@ def names_of_sources(
     found: dict[int, str] = {}
     for source in shown:
         try:
-            with rasterio.open(source) as file:
+            with open_raster(source) as file:
                 own = names_in(file, outer)
         except RasterioError:
             return {}
