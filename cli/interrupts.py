@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM of other programs and a closed terminal stop a command; where an exception would be lost they wait a little."""
+"""Ctrl-C, SIGTERM of other programs and a closed terminal stop a command; where an exception would be lost or leave files behind they wait a little."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from types import FrameType
 
-from hsi_geo.interrupts import STOPPING
+from hsi_geo.interrupts import STOPPING, is_finished_first
 
 #: Seconds after which a signal that came in a wrong moment is sent again.
 INTERVAL_S = 0.02
@@ -20,6 +20,12 @@ LONGEST_WAIT_S = 20.0
 #: in functions that are called when an object goes.
 CALLED_FROM_C = ("logging", "weakref")
 
+#: Module that makes and removes temporary folders, which would stay behind.
+TEMPORARY_FILES = "tempfile"
+
+#: Module that calls the end of ``with`` blocks. An exception in its own lines leaves this out; what it calls may raise one.
+BLOCKS = "contextlib"
+
 #: Most files that the sentence of an interrupt names.
 MOST_NAMES = 4
 
@@ -27,7 +33,8 @@ MOST_NAMES = 4
 def stop_on_signals() -> Callable[[], None]:
     """Raise KeyboardInterrupt in the main thread on SIGINT, SIGTERM and SIGHUP.
 
-    A signal that arrives where an exception would not reach the command is sent again a little later. SIGINT and SIGHUP stay
+    A signal that arrives where an exception would not reach the command, or would leave files behind, is sent again a little
+    later. SIGINT and SIGHUP stay
     ignored where they are, as in background jobs of a shell, and with nohup.
 
     Returns:
@@ -95,7 +102,7 @@ class _Handler:
         now_s = time.monotonic()
         self._first_s = now_s if self._first_s is None else self._first_s
         is_late = now_s - self._first_s > LONGEST_WAIT_S
-        if not _is_lost_in(frame) or (is_late and not _is_import_system(frame)):
+        if not _must_wait_in(frame) or (is_late and not _is_import_system(frame)):
             raise KeyboardInterrupt
         # Not `threading.Thread`: its start takes locks that the main thread may hold now.
         _thread.start_new_thread(self._send_later, (number,))
@@ -114,21 +121,32 @@ class _Handler:
             _thread.interrupt_main(signal.Signals(number))
 
 
-def _is_lost_in(frame: FrameType | None) -> bool:
-    """Whether an exception in a frame might not reach the command, because of the frame or one of its callers.
+def _must_wait_in(frame: FrameType | None) -> bool:
+    """Whether an exception in a frame might do harm, because of the frame or one of its callers.
 
     Nobody gets it in functions that a library in C calls. While a module is imported, parts in C drop it or end the process
     with SIGABRT (those of torch), and Python's import system keeps a lock for ever if it comes between two of its lines.
+    Files stay behind if it comes when they were made and nobody knows them yet, or are about to be removed.
     """
+    if frame is not None and _module_of(frame) == BLOCKS:
+        return True
     while frame is not None:
-        if _is_called_from_c(frame) or _is_import_system(frame):
+        if _is_called_from_c(frame) or _is_import_system(frame) or _leaves_files(frame):
             return True
         frame = frame.f_back
     return False
 
 
+def _module_of(frame: FrameType) -> object:
+    return frame.f_globals.get("__name__")
+
+
 def _is_called_from_c(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__") in CALLED_FROM_C or frame.f_code.co_name == "__del__"
+    return _module_of(frame) in CALLED_FROM_C or frame.f_code.co_name == "__del__"
+
+
+def _leaves_files(frame: FrameType) -> bool:
+    return _module_of(frame) == TEMPORARY_FILES or is_finished_first(frame)
 
 
 def _is_import_system(frame: FrameType | None) -> bool:

@@ -10,8 +10,10 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it takes long to import
+if TYPE_CHECKING:  # they take long to import
+    from collections.abc import Callable
     from pathlib import Path
+    from types import CodeType, FrameType
 
 #: Signals that stop a job. A terminal that is closed sends SIGHUP, which Windows does not have.
 STOPPING = tuple(
@@ -20,6 +22,33 @@ STOPPING = tuple(
 
 #: See `noting_outputs`.
 _OUTPUTS: ContextVar[list[Path] | None] = ContextVar("outputs", default=None)
+
+#: See `finished_first`.
+_FINISHED_FIRST: set[CodeType] = set()
+
+
+def finished_first[**Given, Returned](
+    function: Callable[Given, Returned],
+) -> Callable[Given, Returned]:
+    """Mark a function that makes or removes files which would stay behind if an interrupt ended it half way.
+
+    It is the same function; a handler of signals asks `is_finished_first`, as that of the command line does. Of a generator
+    each step is finished, and what uses it between two steps is interrupted as always.
+
+    Args:
+        function: A function of Python.
+    """
+    _FINISHED_FIRST.add(function.__code__)
+    return function
+
+
+def is_finished_first(frame: FrameType) -> bool:
+    """Whether a frame is of a function that `finished_first` marked.
+
+    Args:
+        frame: Frame of a call.
+    """
+    return frame.f_code in _FINISHED_FIRST
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from hsi_geo.interrupts import uninterrupted
+from hsi_geo.interrupts import finished_first, uninterrupted
 
 #: Prefix of all temporary folders of this package.
 PREFIX = ".hsi-geo-"
@@ -65,6 +65,7 @@ class _Owner:
         return 0 not in (self.start, started) and self.start != started
 
 
+@finished_first
 def make(parent: Path, job: str = "") -> Path:
     """Make a hidden folder that belongs to this process.
 
@@ -86,6 +87,7 @@ def make(parent: Path, job: str = "") -> Path:
 
 
 @contextmanager
+@finished_first
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """A folder for a job's own files, which is removed at the end of the block.
 
@@ -104,6 +106,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
         remove(folder)
 
 
+@finished_first
 def remove(folder: Path) -> None:
     """Remove a temporary folder; files that cannot be removed are left to `remove_abandoned`."""
     with uninterrupted():

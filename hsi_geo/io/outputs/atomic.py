@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from hsi_geo.errors import SHORTER_NAME, OutputError
-from hsi_geo.interrupts import note_outputs, uninterrupted
+from hsi_geo.interrupts import finished_first, note_outputs, uninterrupted
 from hsi_geo.io.files import scratch
 from hsi_geo.io.outputs.checks import (
     read_along,
@@ -53,6 +53,7 @@ def before_renaming(call: Callable[[Sequence[Path]], None]) -> Iterator[None]:
 
 
 @contextmanager
+@finished_first
 def atomic_outputs(
     finals: Iterable[Path],
     *,

@@ -12,6 +12,7 @@ from io import FileIO
 from pathlib import Path
 
 from hsi_geo.errors import OutputError
+from hsi_geo.interrupts import finished_first
 
 #: Hidden file in the folder. Its content is only for the message.
 LOCK_NAME = ".hsi-geo-batch.lock"
@@ -25,6 +26,7 @@ _HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 @contextmanager
+@finished_first
 def locked(folder: Path, warn: Callable[[str], object]) -> Iterator[None]:
     """Keep other batches out of a folder, on this machine or on another that shares it.
 
