@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -17,8 +21,8 @@ from typing import Any
 import dask
 import psutil
 import pytest
-from distributed import Client
-from distributed.core import connect
+from distributed import Client, SpecCluster
+from distributed.core import Status, connect
 from distributed.security import Security
 
 from hsi_geo.errors import ClusterError
@@ -30,7 +34,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 #: Tries to run code where the arguments tell, without a key and with one of its own.
 INTRUDER = """
 import asyncio, os, sys
-from distributed.core import connect
+from distributed import SpecCluster
+from distributed.core import Status, connect
 from distributed.security import Security
 
 async def intrude(address, security):
@@ -84,6 +89,32 @@ def test_error_of_workers_that_cannot_start_is_raised(
         local_cluster(1, 1, SilentReporter()),
     ):
         pytest.fail("started")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal to a thread")
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.5])
+def test_interrupt_while_workers_start_ends_them(
+    seconds: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Dask alone leaves nannies that go on starting, and complain later."""
+
+    def interrupt() -> None:
+        while not SpecCluster._instances:
+            time.sleep(0.01)
+        time.sleep(seconds)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    before = set(psutil.Process().children(recursive=True))
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt), local_cluster(2, 1, SilentReporter()):
+        pytest.fail("started")
+    thread.join()
+    assert all(one.status == Status.closed for one in SpecCluster._instances)
+    new = set(psutil.Process().children(recursive=True)) - before
+    assert not [one for one in new if "spawn_main" in " ".join(one.cmdline())]
+    gc.collect()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def listening() -> list[Any]:

@@ -6,7 +6,9 @@ import importlib
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from hsi_geo.errors import ClusterError
+from hsi_geo.interrupts import uninterrupted
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.tiles.worker_processes import (
@@ -29,6 +32,9 @@ from hsi_geo.tasks.tiles.worker_processes import (
 
 #: Memory of a worker in bytes, without the blocks of a scene: Python, torch and GDAL.
 PROGRAM_BYTES = 1 << 30
+
+#: Seconds that an interrupt waits for workers that are starting. It takes two or three.
+LONGEST_START_S = 15
 
 #: Seconds to wait for the answer of a scheduler.
 CONNECT_TIMEOUT_S = 15
@@ -99,16 +105,18 @@ def local_cluster(
             stack.enter_context(dask.config.set({**settings, "temporary-directory": str(scratch)}))
             stack.enter_context(_dask_logs_off())
             cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    memory_limit=int(MEMORY_LIMIT) // workers,
-                    host=HOST,
-                    security=Security.temporary(),
-                    dashboard_address=f"{HOST}:0",  # Dask leaves a socket open if a port is taken
-                    scheduler_kwargs={"dashboard": dashboard},
-                    silence_logs=logging.CRITICAL,
+                _started(
+                    lambda: LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        memory_limit=int(MEMORY_LIMIT) // workers,
+                        host=HOST,
+                        security=Security.temporary(),
+                        dashboard_address=f"{HOST}:0",  # Dask leaves a socket open if a port is taken
+                        scheduler_kwargs={"dashboard": dashboard},
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
             )
             client = stack.enter_context(Client(cluster))
@@ -121,6 +129,33 @@ def local_cluster(
         shown = _dashboard(client) if dashboard else ""
         reporter.log(f"{_counted(workers)} on this machine{shown}")
         yield client
+
+
+@contextmanager
+def _started(start: Callable[[], LocalCluster]) -> Iterator[LocalCluster]:
+    """Start a cluster and close it; an interrupt waits for its start, `LONGEST_START_S` at most, and for its end.
+
+    Dask does not close a cluster whose start is interrupted: its processes go on starting, and print tracebacks.
+
+    Args:
+        start: Function that starts the cluster.
+    """
+    pool = ThreadPoolExecutor(1)
+    starting = pool.submit(start)
+    pool.shutdown(wait=False)
+    try:
+        cluster = starting.result()
+    except KeyboardInterrupt:
+        with uninterrupted():
+            wait([starting], LONGEST_START_S)
+            if starting.done() and starting.exception() is None:
+                starting.result().close()
+        raise
+    try:
+        yield cluster
+    finally:
+        with uninterrupted():
+            cluster.close()
 
 
 @contextmanager
@@ -189,6 +224,8 @@ def _dask_logs_off() -> Iterator[None]:
         )  # some have a level of their own
         if name.split(".")[0] in ("distributed", "tornado", "asyncio")
     ]
+    # They are told when they are collected, which may be later than the end of this block.
+    logging.getLogger("asyncio").addFilter(_is_not_of_dask)
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
@@ -197,6 +234,15 @@ def _dask_logs_off() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def _is_not_of_dask(record: logging.LogRecord) -> bool:
+    """Whether a message is not on an exception that passed through a function of Dask."""
+    error = record.exc_info[1] if record.exc_info else None
+    frames = traceback.walk_tb(error.__traceback__ if error else None)
+    return all(
+        frame.f_globals.get("__name__", "").split(".")[0] != "distributed" for frame, _ in frames
+    )
 
 
 def _counted(workers: int) -> str:
