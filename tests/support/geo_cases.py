@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from affine import Affine
 from torchgeo.datasets import IntersectionDataset
 
@@ -31,6 +32,17 @@ def part_of(planted: Planted, window: Window) -> npt.NDArray[np.int16]:
     """(C, h, w) stored values of a window inside the scene, 0 where there is no data."""
     known = planted.truth[window.slices] > 0
     return np.where(known, planted.values[:, *window.slices], 0)
+
+
+def as_stored(sample: Sample, planted: Planted) -> Sample:
+    """A sample with the rows in the order of the file; samples themselves have north up."""
+    if planted.transform.e < 0:
+        return sample
+    a, b, c, d, e, f = sample["transform"].tolist()
+    height = sample["valid"].shape[0]
+    assert e < 0
+    turned = {key: value.flip(-2) for key, value in sample.items() if value.ndim >= 2}
+    return {**sample, **turned, "transform": torch.tensor([a, b, c, d, -e, f + e * height], dtype=torch.float64)}
 
 
 def window_of(sample: Sample, planted: Planted) -> Window:

@@ -22,6 +22,7 @@ from pyproj import CRS
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import SceneError, ShotsError
 from hsi_geo.extras import missing_extra
+from hsi_geo.io.datasets.north_up import north_up
 from hsi_geo.io.datasets.split_parts import (
     Geometries,
     area_in_scenes,
@@ -166,6 +167,7 @@ class _GridDataset(GeoDataset):
         return torch.tensor([*space, *time], dtype=torch.float64)
 
     def _finish(self, sample: Sample) -> Sample:
+        sample = north_up(sample)
         return sample if self.transforms is None else self.transforms(sample)
 
 
@@ -174,8 +176,8 @@ class HyperspectralScene(_GridDataset):
 
     Samples hold ``image`` (C, H, W) float32 physical values of the good bands by increasing
     wavelength, 0 where there is no data; ``valid`` (H, W) bool; ``wavelength`` (C,) float32 nm;
-    ``bounds`` (9,) and ``transform`` (6,) float64. A query snaps to the pixels of the scene under its
-    centre, or else of the scene that it overlaps most. It may extend beyond that scene.
+    ``bounds`` (9,) and ``transform`` (6,) float64. North is up, whatever the order of rows in the file. A query snaps to the
+    pixels of the scene under its centre, or else of the scene that it overlaps most. It may extend beyond that scene.
 
     Args:
         scenes: Paths or opened scenes, all with the same CRS and pixel size.

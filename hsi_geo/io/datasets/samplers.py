@@ -86,12 +86,15 @@ class ShotSampler(SpatialSampler):
                 for shot in one_of_each:
                     if shot is not None:
                         which, row, col = (int(number) for number in shot)
-                        yield to_slices(self._grids[which], self._around(row, col))
+                        yield to_slices(self._grids[which], self._around(which, row, col))
 
-    def _around(self, row: int, col: int) -> Window:
-        half, jitter = self.size_px // 2, self.jitter_px
+    def _around(self, which: int, row: int, col: int) -> Window:
+        size, jitter, t = self.size_px, self.jitter_px, self._grids[which].transform
         down, right = self.generator.integers(-jitter, jitter + 1, 2)
-        return Window(row - half + int(down), col - half + int(right), self.size_px, self.size_px)
+        # Samples are turned where rows run to the north, or columns to the west: see `north_up`.
+        above = size // 2 if t.e < 0 else (size - 1) // 2
+        before = size // 2 if t.a > 0 else (size - 1) // 2
+        return Window(row - above + int(down), col - before + int(right), size, size)
 
     def _group(self, labels: ShotLabels, roi: shapely.Polygon | None) -> list[IntArray]:
         """For each class with pixels, (N, 3) scene index, row, column."""

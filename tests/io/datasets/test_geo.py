@@ -20,7 +20,7 @@ from hsi_geo.tiling import Window
 
 pytest.importorskip("torchgeo", reason="needs the extra datasets")
 
-from geo_cases import both_of, labels_of, part_of, window_of
+from geo_cases import as_stored, both_of, labels_of, part_of, window_of
 from torchgeo.datasets import GeoDataset, stack_samples
 from torchgeo.samplers import GriddedPatchSampler, RandomPatchSampler
 
@@ -183,7 +183,7 @@ def test_torchgeo_random_sampler_works(
     both = both_of(planted, tmp_path)
     seen = set()
     for query in RandomPatchSampler(both, size=(7, 11), length=12, generator=3):
-        sample = both[query]
+        sample = as_stored(both[query], planted)
         window = window_of(sample, planted)
         assert window.shape == (7, 11)
         assert window == window.clip(37, 53)
@@ -201,7 +201,7 @@ def test_torchgeo_gridded_sampler_covers_the_scene(
     both = both_of(planted, tmp_path)
     covered = np.zeros((60, 80), int)
     for query in GriddedPatchSampler(both, size=(8, 12)):
-        sample = both[query]
+        sample = as_stored(both[query], planted)
         window = window_of(sample, planted)
         rows, cols = window.relative_to(Window(-10, -10, 0, 0)).slices
         covered[rows, cols] += 1
