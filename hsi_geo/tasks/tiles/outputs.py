@@ -13,6 +13,7 @@ from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml, percent_xml
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.io.outputs.checks import without_inputs
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
@@ -177,7 +178,7 @@ def write_overview(
     newest_ns = max(one.path.stat().st_mtime_ns for one in mosaics)
     stems = names_of_indexes(path.stem for path in indexes)
     shown = {*endings, *(stem.removeprefix(INDEX) for stem in stems)}
-    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, reporter)
+    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, together.zones, reporter)
     stale += [path for path in indexes if path.name not in texts]
     current = [
         name for name in texts if _has_current_pyramids(folder / name, texts[name], newest_ns)
@@ -211,14 +212,16 @@ def _stale_layers(
     layers: Sequence[str],
     endings: Iterable[str],
     newest_ns: int,
+    zones: str | os.PathLike[str] | None,
     reporter: Reporter,
 ) -> list[Path]:
-    """Layers and tables that an earlier batch wrote, and this one does not write.
+    """Layers and tables that an earlier batch wrote, and this one does not write, but for the zones that it reads.
 
     Those that are not known to be of a batch stay: `hsi-geo polygons` gives files of the user the same form, and batches
     of earlier versions did not list theirs. The reporter receives a warning if they are older than a map.
     """
-    stale = [path for path in earlier_layers(folder) if path.name not in layers]
+    earlier = [path for path in earlier_layers(folder) if path.name not in layers]
+    stale = without_inputs(earlier, [zones])
     for path in stale:
         reporter.log(f"'{path.name}' of an earlier batch is removed: it shows earlier maps")
     for ending in endings:

@@ -17,6 +17,7 @@ from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.maps.polygons import CLASS_FIELD
 from hsi_geo.io.maps.zone_areas import ZoneArea
 from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.text import plain_json
 
@@ -95,7 +96,7 @@ def layer_names(endings: Iterable[str], options: MapOptions) -> list[str]:
 
 
 def refuse_foreign_outputs(folder: Path, endings: Iterable[str], options: MapOptions) -> None:
-    """Refuse a folder in which a batch would replace files of these names that no batch made.
+    """Refuse a folder in which a batch would replace files of these names that no batch made, or the zones that it reads.
 
     Args:
         folder: Folder of the maps, which may not exist.
@@ -104,12 +105,15 @@ def refuse_foreign_outputs(folder: Path, endings: Iterable[str], options: MapOpt
 
     Raises:
         OutputExistsError: If such a file is there.
+        OptionError: If it is the file of zones.
     """
     endings = list(endings)
     mosaics = [*map(index_name, endings)]
     if have_confidence(options):
         mosaics += map(confidence_name, endings)
-    for name in (LOG, ITEMS, *mosaics, *layer_names(endings, options)):
+    layers = layer_names(endings, options)
+    refuse_input_overwrite([folder / name for name in layers], [options.zones])
+    for name in (LOG, ITEMS, *mosaics, *layers):
         refuse_foreign(folder / name)
 
 
