@@ -31,6 +31,9 @@ _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 #: Bytes at the beginning of a file that show whether it lists other files.
 _HEAD = 4096
 
+#: Elements of XML that hold names and values of classes. They may be those of folders: maps of forest lie in "forest".
+_OF_CLASSES = frozenset(("Category", "F"))
+
 #: Start of texts with names of other files that GDAL reads.
 _LISTS = re.compile(rb"<(VRTDataset|MRF_META|OGRVRTDataSource|GDALTileIndexDataset|GDAL_WMS)\b")
 
@@ -219,7 +222,8 @@ def _named_in_xml(path: Path) -> Iterator[Path]:
         for _, element in ET.iterparse(content, events=("end",)):
             text = (element.text or "").strip()
             # Statistics and descriptions of bands are thousands of texts, for which the disk is not asked.
-            if 0 < len(text) < _HEAD and _may_name(text, names, marked):
+            names_files = element.tag not in _OF_CLASSES and 0 < len(text) < _HEAD
+            if names_files and _may_name(text, names, marked):
                 yield from paths_in(text, path.parent, entries)
             element.clear()
     except (ET.ParseError, OSError):

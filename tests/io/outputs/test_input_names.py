@@ -112,3 +112,19 @@ def test_inputs_are_found_from_a_folder_that_was_deleted(
     gone.rmdir()
     with pytest.raises(OptionError, match="Other"):
         inputs.refuse_input_overwrite([tmp_path / "Other"], [scene])
+
+
+@pytest.mark.parametrize("element", ["Category", "F"])
+def test_names_of_classes_are_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, element: str
+) -> None:
+    """A map with the class "forest" reads nothing of the folder "forest": results there were never replaced."""
+    (tmp_path / "forest").mkdir()
+    (tmp_path / "forest" / "areas.csv").write_text("an output")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "map.dat").write_bytes(b"no raster")
+    text = f"<PAMDataset><{element}>forest</{element}></PAMDataset>"
+    (tmp_path / "map.dat.aux.xml").write_text(text)
+    inputs.refuse_input_overwrite([tmp_path / "forest" / "areas.csv"], [tmp_path / "map.dat"])
+    found = {path.name for path, _ in inputs.files_behind(tmp_path / "map.dat")}
+    assert found == {"map.dat", "map.dat.aux.xml"}
