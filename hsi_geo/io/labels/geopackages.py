@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
+import pyogrio
 from pyogrio.errors import (
     DataLayerError,
     DataSourceError,
@@ -24,6 +26,12 @@ STYLES = "layer_styles"
 #: Other names, and beginnings of names, that GeoPackage, SQLite and GDAL keep for their own tables.
 _RESERVED, _RESERVED_BEGINNINGS = ("ogr_empty_table",), ("gpkg", "sqlite_")
 
+
+#: GDAL writes the time into GeoPackages. With a fixed one, equal content gives equal bytes.
+_TIME = {"OGR_CURRENT_DATE": "1970-01-01T00:00:00.000Z"}
+
+#: GDAL's default version of GeoPackage is newer than the QGIS of long-term distributions knows.
+DATASET_OPTIONS = {"VERSION": "1.2"}
 
 #: Characters that GDAL does not take in the name of a layer.
 _UNSAFE = frozenset("{}")
@@ -71,8 +79,19 @@ def require_geopackage(path: str | os.PathLike[str]) -> Path:
     return found
 
 
+@contextmanager
+def fixed_time() -> Iterator[None]:
+    """Let GDAL write a fixed time into GeoPackages."""
+    before = {option: pyogrio.get_gdal_config_option(option) for option in _TIME}
+    pyogrio.set_gdal_config_options(_TIME)
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)
+
+
 def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
-    """Write features and read them back: SQLite does not report every failed write.
+    """Write features and read them back: SQLite does not report every failed write. Equal features give equal bytes.
 
     Args:
         frame: Features with any fields.
@@ -82,7 +101,14 @@ def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
         OutputError: If the file does not hold all that was written.
     """
     try:
-        frame.to_file(path, layer=layer_name(path, "points"), driver="GPKG")
+        with fixed_time():
+            frame.to_file(
+                path,
+                layer=layer_name(path, "points"),
+                driver="GPKG",
+                engine="pyogrio",
+                dataset_options=DATASET_OPTIONS,
+            )
         back = gpd.read_file(path)
         whole = back.geometry.geom_equals_exact(frame.geometry, 0.0).all() and all(
             back[field].astype("string").equals(frame[field].astype("string"))

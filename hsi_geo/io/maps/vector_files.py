@@ -24,7 +24,7 @@ from pyogrio.errors import (
 )
 
 from hsi_geo.errors import OutputError, write_error_text
-from hsi_geo.io.labels.geopackages import STYLES
+from hsi_geo.io.labels.geopackages import DATASET_OPTIONS, STYLES, fixed_time
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.vector_names import style_beside
 from hsi_geo.io.maps.vector_styles import vector_style
@@ -32,12 +32,6 @@ from hsi_geo.io.readers.base import plain
 
 #: Number of features that are written at a time.
 CHUNK = 20_000
-
-#: GDAL writes the time into GeoPackages. With a fixed one, equal content gives equal bytes.
-_TIME = {"OGR_CURRENT_DATE": "1970-01-01T00:00:00.000Z"}
-
-#: GDAL's default version of GeoPackage is newer than the QGIS of long-term distributions knows.
-_OPTIONS = {"VERSION": "1.2"}
 
 _ERRORS = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError)
 
@@ -98,7 +92,7 @@ class LayerWriter:
                     driver="GPKG",
                     geometry_type="Polygon" if frame.empty else None,
                     append=self.count > 0,
-                    dataset_options=_OPTIONS,
+                    dataset_options=DATASET_OPTIONS,
                 )
         self.count += len(frame)
 
@@ -201,14 +195,10 @@ def writing_layer(path: Path) -> Iterator[None]:
     Raises:
         OutputError: If GDAL fails.
     """
-    before = {option: pyogrio.get_gdal_config_option(option) for option in _TIME}
-    pyogrio.set_gdal_config_options(_TIME)
     try:
-        with warnings.catch_warnings():
+        with fixed_time(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "'crs' was not provided")  # the map has none either
             yield
     except _ERRORS as error:
         why, hint = write_error_text(plain(error), path)
         raise OutputError(f"layer '{path.name}' cannot be written ({why})", hint=hint) from error
-    finally:
-        pyogrio.set_gdal_config_options(before)
