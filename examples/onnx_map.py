@@ -22,7 +22,7 @@ def map_with_onnx(
     image: npt.NDArray[np.float32],
     valid: npt.NDArray[np.bool_],
     transform: rasterio.Affine,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
     """Map a scene that fits into memory.
 
     Args:
@@ -80,7 +80,7 @@ def map_with_onnx(
     else:
         chosen = blended.argmax(axis=0)
     ids = np.array([entry["id"] for entry in classes])[chosen]
-    return np.where(valid, ids, 0).astype(np.uint8), blended
+    return np.where(valid, ids, 0).astype(np.uint16), blended
 
 
 def main(folder: Path) -> None:
@@ -107,7 +107,7 @@ def main(folder: Path) -> None:
 
     path = folder / "onnx_map.tif"
     kept = {name: profile[name] for name in ("height", "width", "crs", "transform")}
-    with rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint8", nodata=0, **kept) as file:
+    with rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint16", nodata=0, **kept) as file:
         file.write(ids, 1)
     with rasterio.open(ours.paths.classes) as file:
         same = (file.read(1) == ids)[valid].mean()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 from builders import SIZE, STRIDE, model_for, run
 from installed_extras import installed
 
@@ -49,6 +50,31 @@ def with_parents(model: AdaptedModel) -> AdaptedModel:
         for c, parent in zip(model.classes, parents, strict=True)
     )
     return dataclasses.replace(model, classes=table, order=(2, 0, 1))
+
+
+@pytest.mark.skipif(not HAS_ONNX, reason="needs onnxruntime")
+def test_the_example_keeps_ids_above_255(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = [{"id": number, "name": f"c{number}"} for number in range(1, 301)]
+    meta = {"window_px": "4", "stride_px": "4", "blend_ramp": "[1, 1, 1, 1]"}
+    meta["classes"] = json.dumps(classes)
+
+    class Session:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def get_modelmeta(self) -> Any:
+            return type("Meta", (), {"custom_metadata_map": meta})
+
+        def run(self, _: object, inputs: Any) -> list[Any]:
+            found = np.zeros((len(inputs["image"]), 300, 4, 4), np.float32)
+            found[:, 259] = 1.0
+            return [found]
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", Session)
+    map_with_onnx = runpy.run_path(str(EXAMPLE))["map_with_onnx"]
+    image, valid = np.zeros((2, 5, 7), np.float32), np.ones((5, 7), bool)
+    valid[1, 2] = False
+    ids, _ = map_with_onnx(tmp_path / "m.onnx", image, valid, Affine(30, 0, 60, 0, -30, 90))
+    np.testing.assert_array_equal(ids, np.where(valid, 260, 0))
 
 
 @needs_onnx
