@@ -107,7 +107,9 @@ def main(folder: Path) -> None:
 
     path = folder / "onnx_map.tif"
     kept = {name: profile[name] for name in ("height", "width", "crs", "transform")}
-    with rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint16", nodata=0, **kept) as file:
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, dtype="uint16", nodata=0, **kept
+    ) as file:
         file.write(ids, 1)
     with rasterio.open(ours.paths.classes) as file:
         same = (file.read(1) == ids)[valid].mean()

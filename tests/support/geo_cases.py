@@ -42,7 +42,11 @@ def as_stored(sample: Sample, planted: Planted) -> Sample:
     height = sample["valid"].shape[0]
     assert e < 0
     turned = {key: value.flip(-2) for key, value in sample.items() if value.ndim >= 2}
-    return {**sample, **turned, "transform": torch.tensor([a, b, c, d, -e, f + e * height], dtype=torch.float64)}
+    return {
+        **sample,
+        **turned,
+        "transform": torch.tensor([a, b, c, d, -e, f + e * height], dtype=torch.float64),
+    }
 
 
 def window_of(sample: Sample, planted: Planted) -> Window:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import geopandas as gpd
@@ -52,7 +51,7 @@ def test_a_batch_refuses_zones_that_it_would_replace(
     frame = gpd.GeoDataFrame({"name": ["a"]}, geometry=gpd.points_from_xy([5e5], [5e6]), crs=32633)
     frame.geometry = frame.buffer(100)
     frame.to_file(folder / "polygons.gpkg")
-    before = shutil.copy(folder / "polygons.gpkg", tmp_path / "before.gpkg").read_bytes()
+    before = (folder / "polygons.gpkg").read_bytes()
     options = MapOptions(zones=folder / "polygons.gpkg", polygons=True)
     with pytest.raises(OptionError, match="would replace what it is made from"):
         batch(tiles, model, folder, options=options)
