@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,7 @@ from hsi_geo.io.files.limits import ARCHIVE_FILES
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.shapefiles import require_index
 from hsi_geo.io.readers.packages import is_archive, is_of_macos
+from hsi_geo.text import quoted
 
 Errors = type[HsiGeoError]
 
@@ -24,6 +25,9 @@ _SINGLE_FILES = (".gpkg", ".geojson", ".fgb", ".gml", ".kml", ".tab", ".mif", ".
 
 #: Those of them that may lie beside a database of ArcGIS and only describe it.
 _TABLES = (".csv", ".tsv")
+
+#: Formats of which GDAL takes all files of an archive for layers, if there are no others.
+_LAYERED = (".fgb", ".tab", ".mif", *_TABLES)
 
 #: Larger layers stay in their archive, where GDAL reads them without unpacking.
 _UNPACKED_BYTES = 256 << 20
@@ -39,12 +43,14 @@ class VectorSource:
         members: Names of the files in the archive that belong together. The first one is opened.
         layers: Names of the Shapefiles in several folders of an archive, of which none was chosen;
             empty otherwise.
+        left_out: Names of tables in the archive that are not read, as there are features.
     """
 
     path: str
     archive: Path | None = None
     members: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -> VectorSource:
@@ -54,8 +60,8 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
         name: Path of any file.
         layer: Name of the Shapefile to choose where an archive holds several; None for no choice.
         what: What the file is meant to be, for messages ("shots file").
-        wrong: Raised if a Shapefile in the archive lacks its index, or the archive has too many
-            files.
+        wrong: Raised if a Shapefile in the archive lacks its index, if the archive has several files of features that
+            are no layers of one, or too many files.
 
     Returns:
         The source. It is the file itself where the archive cannot be read or holds nothing that is
@@ -81,22 +87,71 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
     prefix = _gdal_prefix(path)
     named = None if layer is None else find_name(layer, (one.stem for one in shapes))
     chosen = [one for one in shapes if one.stem == named] or shapes
+    databases = {up for one in inside for up in one.parents if up.suffix.lower() == ".gdb"}
+    features, tables = _single_files(inside, {one.stem.lower() for one in shapes})
+    left_out = tuple(one.name for one in tables)
+    if named is None:
+        _require_one_source(f"{what} '{name}'", shapes, databases, features, wrong)
     if len({one.parent for one in chosen}) > 1:
         return VectorSource(name, layers=tuple(one.stem for one in chosen))
     if len(chosen) > 1:
         folder = chosen[0].parent
-        return VectorSource(f"{prefix}/{folder}" if folder.name else prefix)
+        return VectorSource(f"{prefix}/{folder}" if folder.name else prefix, left_out=left_out)
     if not shapes:
-        chosen = [one for one in inside if one.suffix.lower() in _SINGLE_FILES]
-        databases = {str(up) for one in inside for up in one.parents if up.suffix.lower() == ".gdb"}
-        if len(databases) == 1 and all(one.suffix.lower() in _TABLES for one in chosen):
-            return VectorSource(f"{prefix}/{databases.pop()}")
+        if databases:
+            return VectorSource(f"{prefix}/{databases.pop()}", left_out=left_out)
+        chosen, left_out = (features, left_out) if features else (tables, ())
     if len(chosen) != 1:
-        return VectorSource(name)
+        return VectorSource(name, left_out=left_out)
     members = _parts(chosen[0], inside)
     if sum(sizes[one] for one in members) > _UNPACKED_BYTES:
-        return VectorSource(f"{prefix}/{chosen[0]}")
-    return VectorSource(f"{prefix}/{chosen[0]}", path, tuple(members))
+        return VectorSource(f"{prefix}/{chosen[0]}", left_out=left_out)
+    return VectorSource(f"{prefix}/{chosen[0]}", path, tuple(members), left_out=left_out)
+
+
+def _single_files(
+    inside: Iterable[PurePosixPath], taken: Collection[str]
+) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
+    """Files of features and tables, the best format of each name.
+
+    Args:
+        inside: Files of an archive.
+        taken: Names without ending, in lower case, of Shapefiles, which come before the same in another format.
+    """
+    ranks = {ending: rank for rank, ending in enumerate(_SINGLE_FILES)}
+    found: dict[str, PurePosixPath] = {}
+    for one in sorted(inside, key=lambda one: ranks.get(one.suffix.lower(), len(ranks))):
+        if one.suffix.lower() in ranks and one.stem.lower() not in taken:
+            found.setdefault(str(one.with_suffix("")).lower(), one)
+    features = [one for one in found.values() if one.suffix.lower() not in _TABLES]
+    return features, [one for one in found.values() if one not in features]
+
+
+def _require_one_source(
+    called: str,
+    shapes: Sequence[PurePosixPath],
+    databases: Collection[PurePosixPath],
+    features: Sequence[PurePosixPath],
+    wrong: Errors,
+) -> None:
+    """Refuse an archive with files that GDAL does not open together: the features of all but one would be lost.
+
+    Args:
+        called: What the message calls the archive ("shots file 'a.zip'").
+        shapes: Its Shapefiles, which GDAL opens together.
+        databases: Its databases of ArcGIS.
+        features: Its files of other formats.
+        wrong: Raised if there are several.
+    """
+    endings = {one.suffix.lower() for one in features}
+    is_one = len(features) < 2 or (len(endings) == 1 and endings <= set(_LAYERED))
+    kinds = bool(shapes) + len(databases) + bool(features)
+    if kinds > 1 or not is_one:
+        raise wrong(
+            f"{called} holds several files of features: "
+            f"{quoted([one.name for one in (*shapes, *sorted(databases), *sorted(features))])}",
+            hint="unpack it, and give the files themselves",
+        )
 
 
 @contextmanager

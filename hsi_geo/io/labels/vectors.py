@@ -90,7 +90,11 @@ def read_vector(
             require_local(file, f"{what} '{name}':", wrong)
         elif is_archive(Path(name)):
             require_local_archive(name, what, wrong)
-        return _read_file(name, file, what, layer, wrong, tables, chooses_layer, kept)
+        frame = _read_file(name, file, what, layer, wrong, tables, chooses_layer, kept)
+    if source.left_out:
+        verb = "are" if len(source.left_out) > 1 else "is"
+        frame.attrs["notes"].append(f"{quoted(source.left_out)} in '{name}' {verb} not read")
+    return frame
 
 
 def _read_file(
@@ -129,7 +133,9 @@ def _read_file(
             hint="save it as UTF-8",
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
-        raise wrong(f"{what} '{name}' is a table without geometry", hint=_hint_for(file))
+        # Beside a raster in an archive, such a table is its legend.
+        cause = DataSourceError("a table") if is_archive(Path(name)) else None
+        raise wrong(f"{what} '{name}' is a table without geometry", hint=_hint_for(file)) from cause
     notes = [one for one in (note, encoding) if one]
     unreadable: dict[int, str] = {}
     missing: dict[str, str] = {}
@@ -150,7 +156,7 @@ def _read_file(
 
 
 def is_unopened(error: HsiGeoError) -> bool:
-    """Whether `read_vector` failed because GDAL opens the file with no driver for features.
+    """Whether `read_vector` failed because GDAL opens the file with no driver for features, or an archive holds none.
 
     Args:
         error: What it raised.

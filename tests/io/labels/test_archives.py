@@ -1,4 +1,4 @@
-"""Files that macOS adds to archives of labels."""
+"""Archives of labels: files that macOS adds, and several files of features in one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import zipfile
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pytest
+import rasterio
 import shapely
 
+from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_reading import read_shots
 
 #: What macOS puts before the name of a file, and how such a file begins.
@@ -62,3 +65,91 @@ def test_files_of_macos_are_no_labels(tmp_path: Path, archive: str, name: str, o
         (10.5, 50.5),
         (10.75, 50.25),
     ]
+
+
+# Several files --------------------------------------------------------------------------------
+
+#: Classes of the files, by their names without ending.
+LABELS = {"a": ["tree", "soil"], "b": ["tree", "roof"]}
+
+
+def archive_of(folder: Path, *names: str) -> Path:
+    """A ZIP archive of files of two points, at other places in files of another name."""
+    inside = folder / "inside"
+    inside.mkdir()
+    for name in names:
+        path = inside / name
+        left = 10.0 if path.stem == "a" else 11.0
+        points = gpd.GeoDataFrame(
+            {"class": LABELS.get(path.stem, [])},
+            geometry=shapely.points([(left, 50.5), (left, 50.25)])[
+                : len(LABELS.get(path.stem, []))
+            ],
+            crs="EPSG:4326",
+        )
+        if name == "legend.csv":
+            path.write_text("value,name\n1,tree\n2,soil\n")
+        elif path.suffix == ".csv":
+            rows = [
+                f"{p.x},{p.y},{c}" for p, c in zip(points.geometry, points["class"], strict=True)
+            ]
+            path.write_text("\n".join(["lon,lat,class", *rows]))
+        elif path.suffix == ".tif":
+            profile = {"driver": "GTiff", "width": 3, "height": 2, "count": 1, "dtype": "uint8"}
+            place = {"crs": "EPSG:4326", "transform": rasterio.Affine(0.5, 0, 10, 0, -0.25, 51)}
+            with rasterio.open(path, "w", **place, **profile) as file:
+                file.write(np.array([[1, 0, 2], [1, 1, 0]], np.uint8), 1)
+        else:
+            points.to_file(path, driver="KML" if path.suffix == ".kml" else None)
+    archive = folder / "labels.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(inside.iterdir()):
+            file.write(path, f"data/{path.name}")
+    return archive
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.shp", "b.gpkg"),
+        ("a.shp", "b.geojson"),
+        ("a.gpkg", "b.gpkg"),
+        ("a.geojson", "b.geojson"),
+        ("a.kml", "b.gpkg"),
+        ("a.tab", "b.gpkg"),
+    ],
+)
+def test_files_of_features_that_would_be_lost_are_named(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    with pytest.raises(ShotsError, match=f"several files of features: '{names[0]}', '{names[1]}'"):
+        read_shots(archive_of(tmp_path, *names))
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (("a.shp", "a.geojson", "a.kml"), ""),
+        (("a.gpkg", "a.geojson"), ""),
+        (("a.gpkg", "legend.csv"), "'legend.csv'"),
+        (("a.shp", "b.csv"), "'b.csv'"),
+        (("a.tab", "b.csv"), "'b.csv'"),
+    ],
+)
+def test_one_name_in_several_formats_is_one_file_and_tables_left_out_get_a_note(
+    tmp_path: Path, names: tuple[str, ...], note: str
+) -> None:
+    shots = read_shots(archive_of(tmp_path, *names))
+    assert [one.name for one in shots.classes] == ["soil", "tree"]
+    assert len(shots.frame) == 2
+    assert [n.partition(" in ")[0] for n in shots.notes if "not read" in n] == [note] * bool(note)
+
+
+def test_a_shapefile_among_several_files_is_chosen_by_its_name(tmp_path: Path) -> None:
+    shots = read_shots(archive_of(tmp_path, "a.gpkg", "b.shp"), layer="b")
+    assert [one.name for one in shots.classes] == ["roof", "tree"]
+
+
+def test_a_raster_beside_the_table_of_its_legend_is_read(tmp_path: Path) -> None:
+    shots = read_shots(archive_of(tmp_path, "c.tif", "legend.csv"))
+    assert [one.value for one in shots.classes] == [1, 2]
