@@ -106,12 +106,6 @@ _POWER_OF_METRE = re.compile(r"(?:1e|10\^?|10\*\*)([-+]?\d+) ?m(?:et(?:er|re)s?)
 #: Words in place of a unit for a list that numbers the bands instead of giving wavelengths.
 _COUNTS = ("index", "band", "bandnumber", "band number", "bandindex", "band index", "channel")
 
-_NUMBER_AND_UNIT = re.compile(
-    r"((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*"
-    r"(nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|µm|μm)\b",
-    re.IGNORECASE,
-)
-
 
 # Parsing --------------------------------------------------------------------------------------
 
@@ -143,20 +137,6 @@ def parse_unit(text: str | None) -> Unit | None:
     # A single letter among other words is more likely a name than a unit.
     units = {_UNITS[word] for word in words if word in _UNITS and len(word) > 1}
     return units.pop() if len(units) == 1 else None
-
-
-def parse_band_name(name: str) -> tuple[float, str] | None:
-    """The wavelength and its unit in the name of a band, None if there is none.
-
-    Args:
-        name: Description of a band in a file.
-
-    Example:
-        >>> parse_band_name("band 7 (0.5436 Micrometers)")
-        (0.5436, 'Micrometers')
-    """
-    match = _NUMBER_AND_UNIT.search(name)
-    return None if match is None else (float(match[1]), match[2])
 
 
 def to_nm(values: Float64Array, unit: str | None) -> Float64Array:

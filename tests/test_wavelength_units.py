@@ -10,7 +10,7 @@ from sensor_cases import NUMBERS, SENSORS, declared
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import WavelengthError
-from hsi_geo.wavelength_units import are_band_numbers, parse_band_name, parse_unit, to_nm
+from hsi_geo.wavelength_units import are_band_numbers, parse_unit, to_nm
 from hsi_geo.wavelengths import resolve_bands
 
 #: Centres in any order, repeats included, as overlapping spectrometers give them.
@@ -56,31 +56,6 @@ def test_to_nm_without_a_unit_ignores_gaps() -> None:
 
 def test_to_nm_without_a_unit_uses_the_median() -> None:
     np.testing.assert_array_equal(to_nm(np.array([90.0, 450.0, 900.0]), None), [90.0, 450.0, 900.0])
-
-
-@pytest.mark.parametrize(
-    ("name", "nm"),
-    [
-        ("band 7 (0.5436 Micrometers)", 543.6),
-        ("band 7 (.5436 Micrometers)", 543.6),
-        ("366.551 nm", 366.551),
-        ("B12 2190nm", 2190.0),
-        ("1.2e3 Nanometers", 1200.0),
-        ("Reflectance at 0.86 μm, west", 860.0),
-        ("centre 443 nm, fwhm 10 nm", 443.0),
-    ],
-)
-def test_parse_band_name_finds_a_wavelength(name: str, nm: float) -> None:
-    found = parse_band_name(name)
-    assert found is not None
-    assert to_nm(np.array([found[0]]), found[1]) == pytest.approx(nm)
-
-
-@pytest.mark.parametrize(
-    "name", ["", "Band 12", "10 m", "channel_0 (381.0055927)", "NDVI", "7 nmol", "60 minutes"]
-)
-def test_parse_band_name_without_a_wavelength_is_none(name: str) -> None:
-    assert parse_band_name(name) is None
 
 
 # Declared units --------------------------------------------------------------------------------

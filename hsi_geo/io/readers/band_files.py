@@ -20,6 +20,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.band_file_pixels import BandFilePixels
+from hsi_geo.io.readers.band_names import parse_band_name
 from hsi_geo.io.readers.band_sets import BandFile, BandSet, find_band_sets, left_out
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -30,7 +31,6 @@ from hsi_geo.io.readers.raster_bands import only_band_tags
 from hsi_geo.io.readers.raster_description import RasterHead, read_head
 from hsi_geo.io.readers.spectral_tags import Tags, find_bands
 from hsi_geo.io.readers.stac_sidecar import FolderItems
-from hsi_geo.wavelength_units import parse_band_name
 from hsi_geo.wavelengths import DeclaredBands
 
 #: More files are not opened.

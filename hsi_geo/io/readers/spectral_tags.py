@@ -13,6 +13,7 @@ from hsi_geo.arrays import BoolArray, Float64Array, IndexArray
 from hsi_geo.io.files.beside import is_file, read_small_file
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.side_files import header_names
+from hsi_geo.io.readers.band_names import parse_band_name
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
     HeaderLists,
@@ -24,7 +25,6 @@ from hsi_geo.io.readers.header_lists import (
 from hsi_geo.wavelength_units import (
     NANOMETRES,
     are_band_numbers,
-    parse_band_name,
     parse_unit,
     to_nm,
 )
