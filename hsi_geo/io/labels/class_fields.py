@@ -28,6 +28,21 @@ COLOR_FIELDS = ("color", "colour")
 #: fields (C_name, C_ID, class_id) name each region that was drawn.
 MACROCLASS_FIELDS = ("mc_name", "mc_id", "macroclass_id")
 
+#: Names, in lower case, of fields in which programs number features.
+NUMBER_FIELDS = (
+    "id",
+    "gid",
+    "oid",
+    "objectid",
+    "objectid_1",
+    "ogc_fid",
+    "feature_id",
+    "point_id",
+    "pointid",
+    "uid",
+    "pk",
+)
+
 
 def find_class_field(
     frame: gpd.GeoDataFrame,
@@ -108,6 +123,29 @@ def find_class_field(
         f"{purpose.labels} '{name}' have {len(shown)} fields that could hold the class: {quoted(shown)}",
         hint=f"choose one with --class-field{_most_like_usual(_repeated(frame, shown))}",
     )
+
+
+def number_cautions(values: pd.Series[Any], field: str, source: str) -> list[str]:
+    """Warn of a class field that most likely numbers the features, as nobody named it and all values differ.
+
+    Args:
+        values: (N,) class of each shot.
+        field: Name of the field.
+        source: Name of the file.
+    """
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if (
+        field.lower() not in NUMBER_FIELDS
+        or not is_number
+        or len(values) < 2
+        or _is_repeated(values)
+    ):
+        return []
+    warning = (
+        f"each of the {len(values)} features of '{source}' is a class of its own, as the field '{field}' numbers them: if it holds no "
+        "classes, add a field with the class of each"
+    )
+    return [warning]
 
 
 def _named_fields(frame: gpd.GeoDataFrame, answers: Sequence[str], style: Style) -> list[str]:

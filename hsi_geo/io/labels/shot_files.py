@@ -31,6 +31,7 @@ from hsi_geo.io.labels.class_fields import (
     fields_of,
     find_class_field,
     may_hold_classes,
+    number_cautions,
 )
 from hsi_geo.io.labels.class_levels import class_text, has_class, parents_of_classes, split_levels
 from hsi_geo.io.labels.class_names import find_name
@@ -258,7 +259,10 @@ def _labelled(
             f"{purpose.labels} '{name}'",
             parent_field,
         ),
-        tuple(guess_cautions(fields_of(frame), class_field, name)),
+        (
+            *guess_cautions(fields_of(frame), class_field, name),
+            *(number_cautions(frame[class_field], class_field, name) if note else ()),
+        ),
     )
 
 

@@ -42,6 +42,9 @@ Errors = type[HsiGeoError]
 #: What pyogrio raises if GDAL cannot read a file, or a part of it.
 UNREADABLE = (DataSourceError, DataLayerError, CRSError, FeatureError, FieldError)
 
+#: Endings of spreadsheets, which GDAL reads as tables.
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+
 
 def read_vector(
     path: str | os.PathLike[str],
@@ -166,6 +169,11 @@ def is_unopened(error: HsiGeoError) -> bool:
 
 def _hint_for(name: str) -> str:
     """How to make a table readable that has no geometry."""
+    if Path(name).suffix.lower() in _SPREADSHEETS:
+        return (
+            "save the sheet as CSV, with coordinates in columns called x and y (in the scene's own CRS) or lon and lat "
+            "(degrees)"
+        )
     if Path(name).suffix.lower() not in TABLES:
         return "give a layer with geometry"
     header = read_header(name)

@@ -262,3 +262,22 @@ def test_a_table_of_measures_alone_asks_for_classes(tmp_path: Path, cells: list[
     assert {c.name for c in read_shots(path, class_field="height").classes} == given
     fill([*cells, cells[0]])  # a value twice: classes
     assert {c.name for c in read_shots(path).classes} == given
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted", "cautions"),
+    [
+        pytest.param({"id": [4, 1, 2, 3]}, None, 1, id="only"),
+        pytest.param({"OBJECTID": [4, 1, 2, 3]}, None, 1, id="arcgis"),
+        pytest.param({"id": [4, 1, 2, 3], "height": [1.5, 2.5, 0.5, 3.25]}, None, 1, id="measure"),
+        pytest.param({"id": [4, 1, 2, 3]}, "id", 0, id="named"),
+        pytest.param({"id": [1, 2, 1, 2]}, None, 0, id="classes"),
+        pytest.param({"id": list("abcd")}, None, 0, id="text"),
+        pytest.param({"code": [4, 1, 2, 3]}, None, 0, id="code"),
+    ],
+)
+def test_an_only_field_that_numbers_the_features_gets_a_warning(
+    tmp_path: Path, fields: dict[str, list[Any]], wanted: str | None, cautions: int
+) -> None:
+    shots = read_shots(write(tmp_path / "a.gpkg", fields), class_field=wanted)
+    assert sum("numbers them" in warning for warning in shots.warnings) == cautions

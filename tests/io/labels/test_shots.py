@@ -132,6 +132,14 @@ def test_read_shots_refuses_table_without_geometry(tmp_path: Path) -> None:
         read_shots(path)
 
 
+def test_a_spreadsheet_of_points_is_to_be_saved_as_a_table_of_text(tmp_path: Path) -> None:
+    path = tmp_path / "points.ods"
+    rows = pd.DataFrame({"x": [1.5, 2.5], "y": [3.5, 1.25], "class": ["rye", "oats"]})
+    pyogrio.write_dataframe(rows, path, driver="ODS")
+    with pytest.raises(ShotsError, match="table without geometry; save the sheet as CSV"):
+        read_shots(path)
+
+
 def test_read_shots_refuses_empty_layer(tmp_path: Path) -> None:
     with pytest.raises(ShotsError, match="is empty"):
         read_shots(write(tmp_path / "a.gpkg", {"class": pd.Series([], dtype="str")}, []))
