@@ -24,13 +24,13 @@ from hsi_geo.io.labels.scene_surroundings import bounds_in
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
-from hsi_geo.io.readers.masks import find_mask
+from hsi_geo.io.readers.masks import find_mask, only_band
 from hsi_geo.tiling import Bounds, Grid, Window
 
 
 @dataclass(frozen=True, eq=False)
 class GriddedFlags:
-    """The first band of a raster on any grid; the nearest of its pixels counts.
+    """The only band of a raster on any grid; the nearest of its pixels counts.
 
     Attributes:
         path: Name that GDAL opens.
@@ -124,6 +124,11 @@ def lay_over(path: str, grid: Grid) -> GriddedFlags | None:
     with quiet_gdal(path), open_raster(path) as source:
         crs = None if source.crs is None else pyproj.CRS.from_wkt(source.crs.to_wkt())
         raster = Grid(source.height, source.width, source.transform, crs)
+        if only_band(source) is None:
+            raise OptionError(
+                f"mask '{path}' has {source.count} bands, and nothing tells which of them is the mask",
+                hint="give a raster of one band, in which 0 is what is not masked",
+            )
     GriddedFlags(path, grid).read(Window(0, 0, 1, 1))  # a mask that cannot be used is refused here
     shifts = _shifts_onto(raster, grid)
     return GriddedFlags(path, grid, shifts) if shifts else None

@@ -11,6 +11,7 @@ from builders import cube_of, nm_tags, physical, write_tif
 from pyproj import CRS, Transformer
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
+from hsi_geo.errors import OptionError
 from hsi_geo.io.scenes.mask_raster import lay_over
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tiling import Grid, Window
@@ -176,3 +177,21 @@ def test_a_scene_and_its_own_mask_may_lie_in_any_direction(tmp_path: Path, kind:
     opened = open_scene(scene, mask=path)
     assert not opened.attrs.get("warnings")
     np.testing.assert_array_equal(physical(opened)[1], mask == 0)
+
+
+@pytest.mark.parametrize("bands", [2, 3, 4])
+def test_a_mask_of_several_bands_is_refused(tmp_path: Path, bands: int) -> None:
+    scene = write_tif(tmp_path / "scene.tif", cube_of(3), band_tags=nm_tags([450, 550, 650]))
+    data_mask = np.zeros((bands, 5, 7), np.uint8)  # clear, cloud, haze, shadow
+    data_mask[0, :, 2:], data_mask[1, :, :2] = 1, 1
+    path = write_tif(tmp_path / "mask.tif", data_mask, photometric="MINISBLACK", alpha="NO")
+    with pytest.raises(OptionError, match=f"has {bands} bands, and nothing tells which"):
+        open_scene(scene, mask=str(path))
+
+
+def test_an_alpha_band_beside_a_mask_is_none_of_its_bands(tmp_path: Path) -> None:
+    scene = write_tif(tmp_path / "scene.tif", cube_of(3), band_tags=nm_tags([450, 550, 650]))
+    mask = np.stack([random_mask(5, 7), np.full((5, 7), 255, np.uint8)])
+    path = write_tif(tmp_path / "mask.tif", mask, photometric="MINISBLACK", alpha="YES")
+    _, valid = physical(open_scene(scene, mask=str(path)))
+    np.testing.assert_array_equal(valid, mask[0] == 0)
