@@ -25,7 +25,7 @@ def read_layer(
         options: Open options of GDAL's driver.
 
     Returns:
-        frame: The features, indexed by their ids in the file. Broken geometries are missing.
+        frame: The features, indexed by their ids in the file. Rings of polygons are closed; other broken geometries are missing.
         note: The encoding that texts were taken for, if the file does not state it; else None.
 
     Raises:
@@ -34,7 +34,7 @@ def read_layer(
 
     def read(**more: Any) -> pd.DataFrame:
         frame: pd.DataFrame = gpd.read_file(
-            path, layer=layer, fid_as_index=True, on_invalid="ignore", **options, **more
+            path, layer=layer, fid_as_index=True, on_invalid="fix", **options, **more
         )
         return frame
 
