@@ -58,16 +58,26 @@ def _wavelength(match: re.Match[str]) -> tuple[float, str]:
         return _number(match, "centre", match["unit"]), match["unit"]
     first, last = match["first"] or match["last"], match["last"]
     low, high = _number(match, "low", first), _number(match, "high", last)
-    if first == last and low < high <= _WIDEST * low:
+    if first == last and low < high <= _WIDEST * low and not _is_numbered(match):
         return (low + high) / 2, last
     # The number of a band before its wavelength, or a width after it.
     return (low, first) if match["first"] else (high, last)
 
 
+def _is_numbered(match: re.Match[str]) -> bool:
+    """Whether a dash stands between the number of a band and its wavelength, as in "Band 500 - 800 nm"."""
+    has_blanks = match.string[match.end("low")].isspace()
+    return has_blanks and not match["first"] and _follows_count(match, "low")
+
+
+def _follows_count(match: re.Match[str], group: str) -> bool:
+    return _BEFORE_COUNT.search(match.string[: match.start(group)]) is not None
+
+
 def _number(match: re.Match[str], group: str, unit: str) -> float:
     """A number in the name of a band. A comma in it is the decimal sign, or separates thousands or the number of the band."""
     text = match[group].lower().replace("p", ".")
-    if "," in text and _BEFORE_COUNT.search(match.string[: match.start(group)]):
+    if "," in text and _follows_count(match, group):
         text = text.partition(",")[2]
     if _THOUSANDS.fullmatch(text):
         whole = float(text.replace(",", ""))
