@@ -22,11 +22,12 @@ class ProjectMemory:
 
     Attributes:
         is_restoring: Whether the dock is being restored, so that what its widgets say is no choice of a person.
+        has_restored: Whether it was. Before that it is empty, and the project may remember a session.
     """
 
     def __init__(self, dock: LiveDock) -> None:
         self.dock = dock
-        self.is_restoring = False
+        self.is_restoring = self.has_restored = False
 
     def restore(self) -> None:
         """Take the scene and the shots that the project names."""
@@ -48,7 +49,7 @@ class ProjectMemory:
         }  # fmt: skip
         dock.shot_chooser.choose()
         set_layer(dock.scene.layers, layer)
-        self.is_restoring = False
+        self.is_restoring, self.has_restored = False, True
         if dock.is_active:
             if layer is not None:
                 dock.chooser.choose_layer(layer)
@@ -70,7 +71,7 @@ class ProjectMemory:
 
     def save(self) -> None:
         """Keep the session in the project."""
-        if self.is_restoring:
+        if self.is_restoring or not self.has_restored:
             return
         dock = self.dock
         ids = [
