@@ -24,7 +24,10 @@ from hsi_geo.tasks.serving.streams import MOST_BYTES, read_lines, take_streams
 LAST_ANSWERS_S = 0.5
 
 #: Parameters of `open` for `open_scene`, and for `Compute`.
-_READING = ("wavelengths", "mask", "grid", "straighten", "asset", "follow_links")
+_READING = (
+    *("wavelengths", "mask", "grid", "straighten", "pixel_size", "dem"),
+    *("asset", "follow_links"),
+)
 _COMPUTE = ("device", "threads", "seed")
 
 

@@ -128,6 +128,8 @@ METHODS: Mapping[str, tuple[Parameter, ...]] = {
         _text("grid"),
         _flag("swath"),
         _flag("straighten"),
+        Parameter("pixel_size", lambda value: _is_number(value) and value > 0, "a number above 0"),
+        _text("dem"),
         _text("asset"),
         _flag("follow_links"),
     ),

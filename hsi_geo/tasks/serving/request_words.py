@@ -29,8 +29,8 @@ def request_words(text: str) -> str:
     Examples:
         >>> request_words("give --overwrite, or another file with -o")
         'give "overwrite": true, or another file with "out"'
-        >>> request_words("--min-area '5 acres' is no area, and --pixel-size is none")
-        '"min_area": "5 acres" is no area, and pixel size is none'
+        >>> request_words("--min-area '5 acres' is no area, and --rescale is none")
+        '"min_area": "5 acres" is no area, and rescale is none'
     """
     return replace_options(text, _member)
 

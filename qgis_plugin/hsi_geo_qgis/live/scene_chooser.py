@@ -33,7 +33,7 @@ _LAST_FOLDER = "/Processing/LastInputPath"
 CHOOSE = "Choose a scene."
 
 #: Options of *Open scene* that the engine opens a scene with, too.
-_OPENING = ("wavelengths", "mask", "grid", "asset", "follow_links")
+_OPENING = ("wavelengths", "mask", "grid", "pixel_size", "dem", "asset", "follow_links")
 
 
 class SceneChooser:
@@ -105,9 +105,13 @@ class SceneChooser:
             self.dock.notice.say("problem", problem)
             self._hear(layer)  # it may be corrected
             return
-        before, self._layer_id, self.options = self.options, layer.id(), _options_of(layer)
+        before = self.dock.scene_path, self.options
+        is_other = layer.id() != self._layer_id
+        self._layer_id, self.options = layer.id(), _options_of(layer)
         self._hear(layer)
-        if path == self.dock.scene_path and self.options == before:  # it is open already
+        if (path, self.options) == before:  # it is open already
+            if is_other:
+                self._look_again(layer)
             self.dock.memory.save()
             return
         self.dock.product = ""
@@ -149,7 +153,14 @@ class SceneChooser:
         elif problem or is_other or layer.id() != self._layer_id:
             dock.notice.clear()
             self.choose_layer(layer)
-        elif dock.session.is_open:
+        else:
+            self._look_again(layer)
+
+    def _look_again(self, layer: QgsMapLayer) -> None:
+        """See the open scene as its layer shows it, such as in the CRS that only the layer has."""
+        dock = self.dock
+        dock.scene_name = _short_name(layer.name())
+        if dock.session.is_open:  # else it is seen so when it is
             dock.tell_problem(dock.shots.why_lost())
             dock.suggestions.stop()
             dock.view = SceneView(dock.canvas, dock.session.info, layer.crs())
@@ -183,7 +194,7 @@ class SceneChooser:
         self.open(path, path)
 
         def show(layer: QgsMapLayer) -> None:
-            if self.dock.scene_path == path:
+            if not sip.isdeleted(self.dock) and self.dock.scene_path == path:
                 set_layer(self.dock.scene.layers, layer)
                 self.dock.product, self._layer_id = "", layer.id()
                 self.options = _options_of(layer)
@@ -191,7 +202,8 @@ class SceneChooser:
                 self.dock.memory.save()
 
         def tell(reason: str) -> None:
-            self.dock.notice.say("warning", sentence(reason))
+            if not sip.isdeleted(self.dock):
+                self.dock.notice.say("warning", sentence(reason))
 
         show_product(path, self.dock.scene.wavelengths.text().strip(), show, tell)
 
@@ -210,7 +222,7 @@ class SceneChooser:
             wavelengths.clear()
         self._described = path if wavelengths.text().strip() else ""
         dock.scene_path = path
-        dock.scene_name = name.replace("\\", "/").rstrip("/").split("/")[-1]
+        dock.scene_name = _short_name(name)
         dock.session.open(path, dock.requests.scene_options())
         dock.memory.save()
         dock.enable()
@@ -264,6 +276,10 @@ class SceneChooser:
         size = f"{info.get('width')} \N{MULTIPLICATION SIGN} {info.get('height')} pixels"
         dock.scene.describe(f"{size}, {bands} bands")
         dock.enable()
+
+
+def _short_name(name: str) -> str:
+    return name.replace("\\", "/").rstrip("/").split("/")[-1]
 
 
 def _context() -> QgsProcessingContext:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 
 from hsi_geo.errors import OutputExistsError
+from hsi_geo.io.scenes.scene import open_scene
+from hsi_geo.tasks import serve
 from hsi_geo.tasks.serving.failures import rpc_error
 from hsi_geo.tasks.serving.live_session import MAPPING
 from hsi_geo.tasks.serving.messages import WRONG_PARAMETERS, RpcError
@@ -33,6 +36,17 @@ def test_a_number_beyond_any_range_is_a_wrong_parameter(method: str, name: str, 
         with pytest.raises(RpcError) as caught:
             read_parameters(method, {**given, name: value})
         assert caught.value.code == WRONG_PARAMETERS
+
+
+def test_open_takes_every_option_of_reading_a_scene() -> None:
+    """A program that shows a scene would else map it on another grid, or at another place."""
+    options = set(inspect.signature(open_scene).parameters) - {"path"}
+    assert options == set(serve._READING)
+    assert options <= {one.name for one in METHODS["open"]}
+    given = {"scene": "a.tif", "pixel_size": 2.5, "dem": "heights.tif"}
+    assert read_parameters("open", given) == given
+    with pytest.raises(RpcError, match=r"'pixel_size' is 0, and a number above 0 is wanted"):
+        read_parameters("open", {**given, "pixel_size": 0})
 
 
 def test_finish_takes_items_and_zones() -> None:
