@@ -109,8 +109,8 @@ def styled_field(layer: QgsVectorLayer) -> str:
     Returns:
         Name of the field; empty if the layer has no categories, or they need several fields.
     """
-    renderer = layer.renderer()
-    if not isinstance(renderer, QgsCategorizedSymbolRenderer):
+    renderer = categories_of(layer)
+    if renderer is None:
         return ""
     attribute = renderer.classAttribute()
     if layer.fields().lookupField(attribute) >= 0:  # a name with a blank is no expression
@@ -118,6 +118,21 @@ def styled_field(layer: QgsVectorLayer) -> str:
     used = QgsExpression(attribute).referencedColumns()
     indices = {layer.fields().lookupField(name) for name in used} - {-1}
     return str(layer.fields().at(indices.pop()).name()) if len(indices) == 1 else ""
+
+
+def categories_of(layer: QgsVectorLayer) -> QgsCategorizedSymbolRenderer | None:
+    """The categories that a layer is drawn by; those of single features where QGIS draws points in clusters, or displaced.
+
+    Args:
+        layer: A vector layer.
+
+    Returns:
+        The renderer with the categories; None if there is none. It is part of the layer's renderer.
+    """
+    renderer = layer.renderer()
+    if renderer is not None and not isinstance(renderer, QgsCategorizedSymbolRenderer):
+        renderer = renderer.embeddedRenderer()
+    return renderer if isinstance(renderer, QgsCategorizedSymbolRenderer) else None
 
 
 def own_name(fields: QgsFields, name: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qgis.core import (
-    QgsCategorizedSymbolRenderer,
     QgsExpression,
     QgsExpressionContext,
     QgsFeature,
@@ -17,7 +16,14 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from .class_field import MAX_CLASSES, TRANSLATING_WIDGETS, is_plain, own_name, shown_names
+from .class_field import (
+    MAX_CLASSES,
+    TRANSLATING_WIDGETS,
+    categories_of,
+    is_plain,
+    own_name,
+    shown_names,
+)
 from .class_names import class_name, distinct_names, is_only_value
 from .layers import temporary_file
 
@@ -150,8 +156,8 @@ def _categories(
     layer: QgsVectorLayer, field: str, values: Sequence[Any]
 ) -> dict[str, tuple[str, str]]:
     """Label and colour by value of a field, if the layer's categories are made from that field only."""
-    renderer = layer.renderer()
-    if not isinstance(renderer, QgsCategorizedSymbolRenderer) or not values:
+    renderer = categories_of(layer)
+    if renderer is None or not values:
         return {}
     fields, attribute = layer.fields(), renderer.classAttribute()
     index = fields.lookupField(field)

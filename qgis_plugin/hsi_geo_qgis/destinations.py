@@ -222,13 +222,14 @@ def _refuse(problem: str) -> None:
         raise QgsProcessingException(problem)
 
 
-def tables_problem(title: str, path: str, own: Sequence[str] = ()) -> str:
+def tables_problem(title: str, path: str, own: Sequence[str] = (), others: int = 1) -> str:
     """Why a GeoPackage is not replaced: it has several layers, or a project, and all of them would go.
 
     Args:
         title: What writes the file.
         path: Path of the file.
-        own: Tables that are written beside one layer.
+        own: Names of tables that are written.
+        others: Number of further layers that are written, whatever they are called.
 
     Returns:
         A sentence with advice; empty if there is no such file.
@@ -242,8 +243,8 @@ def tables_problem(title: str, path: str, own: Sequence[str] = ()) -> str:
             found = [str(name) for (name,) in file.execute(_LAYERS)]
     except sqlite3.Error:  # no GeoPackage
         return ""
-    names = [name for name in found if name not in (_STYLES, *own)]
-    if len(names) < 2:
+    names = [name for name in found if name != _STYLES]
+    if len(names) < 2 or len([name for name in names if name not in own]) <= others:
         return ""
     shown = ", ".join(f"'{name}'" for name in names)
     return f"'{title}' would replace '{path}', which holds {shown}, and all of them would be lost; choose another file"

@@ -11,6 +11,7 @@ from unittest import mock
 from live_person import Job, Person, pause, wait_until
 from merge_cases import polygons, style
 from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject, QgsVectorLayer
+from session_cases import CASES as SESSIONS
 from shot_cases import NAMES, points, use
 
 
@@ -184,4 +185,5 @@ def _with_shots(job: Job) -> Person:
 
 CASES = (
     live_text_codes, live_names_like_codes, live_scene_changed, live_late_finish, live_closed_project, live_new_over_edited, live_no_crs,
+    *SESSIONS,
 )  # fmt: skip

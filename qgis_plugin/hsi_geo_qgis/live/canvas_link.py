@@ -46,6 +46,7 @@ class CanvasLink(QObject):
         self.canvas.xyCoordinates.connect(self.on_cursor)
         self.canvas.extentsChanged.connect(self.on_extent)
         self.canvas.mapToolSet.connect(self.show_tool)
+        self.canvas.destinationCrsChanged.connect(self.on_crs)
 
     def end(self) -> None:
         """Leave the canvas alone."""
@@ -57,6 +58,7 @@ class CanvasLink(QObject):
         self.canvas.xyCoordinates.disconnect(self.on_cursor)
         self.canvas.extentsChanged.disconnect(self.on_extent)
         self.canvas.mapToolSet.disconnect(self.show_tool)
+        self.canvas.destinationCrsChanged.disconnect(self.on_crs)
         for tool in (self.point_tool, self.polygon_tool):
             self.canvas.unsetMapTool(tool)
 
@@ -156,6 +158,12 @@ class CanvasLink(QObject):
         """Follow the canvas, if it shows what the preview does not."""
         if self.dock.requests.is_view_missing():
             self.dock.session.change()
+
+    def on_crs(self) -> None:
+        """Forget what has the coordinates of the canvas as they were: corners of a polygon, and the cursor."""
+        self.cursor = None
+        self.polygon_tool.forget()
+        self.dock.suggestions.mark_again()
 
     def on_cursor(self, point: QgsPointXY) -> None:
         """Follow the cursor.

@@ -32,7 +32,7 @@ def chosen_fields(
 
 
 def why_lost(layers: Sequence[QgsVectorLayer], fields: Mapping[str, str]) -> str:
-    """Which layer no longer has its field with the class.
+    """Which layer no longer has its field with the class, maybe since its file is gone.
 
     Args:
         layers: The layers of shots.
@@ -43,6 +43,8 @@ def why_lost(layers: Sequence[QgsVectorLayer], fields: Mapping[str, str]) -> str
     """
     for layer in layers:
         field = fields.get(layer.id(), "")
+        if field and not layer.isValid():
+            return f"Layer '{layer.name()}' cannot be read: its file is missing or damaged. Correct it with 'Change Data Source'."
         if field and field not in layer.fields().names():
             return f"Layer '{layer.name()}' no longer has the field '{field}' with the class. {CHOOSE_AGAIN}"
     return ""

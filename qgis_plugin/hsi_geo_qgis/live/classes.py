@@ -18,6 +18,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from ..class_field import categories_of
 from ..class_names import class_name
 from ..class_styles import value_styles
 from .enums import is_point_layer, is_polygon_layer
@@ -209,7 +210,8 @@ def is_number(value: Any) -> bool:
 
 def _category_values(layer: QgsVectorLayer, field: str) -> list[Any]:
     """Values of a layer's categories; "all other values" and groups of values are left out."""
-    categories = layer.renderer().categories() if is_styled(layer, field) else []
+    renderer = categories_of(layer) if is_styled(layer, field) else None
+    categories = [] if renderer is None else renderer.categories()
     return [one.value() for one in categories if one.symbol() is not None and is_class(one.value())]
 
 
@@ -220,11 +222,8 @@ def is_styled(layer: QgsVectorLayer, field: str) -> bool:
         layer: The layer.
         field: Name of the field.
     """
-    renderer = layer.renderer()
-    return (
-        isinstance(renderer, QgsCategorizedSymbolRenderer)
-        and renderer.classAttribute().strip('"') == field
-    )
+    renderer = categories_of(layer)
+    return renderer is not None and renderer.classAttribute().strip('"') == field
 
 
 def is_code(one: ShotClass, texts: Collection[str]) -> bool:
@@ -255,16 +254,22 @@ def style_layer(layer: QgsVectorLayer, field: str, classes: Classes) -> None:
         field: Field with the class.
         classes: The classes, in the order of their keys.
     """
-    kept = {}
-    if is_styled(layer, field):
-        categories = layer.renderer().categories()
+    kept, before = {}, categories_of(layer)
+    if before is not None and is_styled(layer, field):
+        categories = before.categories()
         kept = {class_name(one.value()): one.symbol() for one in categories if one.symbol()}
     shown = []
     for one in classes:
         symbol = kept[one.key].clone() if one.key in kept else _symbol(layer)
         symbol.setColor(_color(one.color, symbol.color().alpha()))
         shown.append(QgsRendererCategory(one.value, symbol, one.name))
-    layer.setRenderer(QgsCategorizedSymbolRenderer(field, shown))
+    drawn = QgsCategorizedSymbolRenderer(field, shown)
+    if before is None or before is layer.renderer():
+        layer.setRenderer(drawn)
+    else:  # in clusters, or displaced
+        around = layer.renderer().clone()
+        around.setEmbeddedRenderer(drawn)
+        layer.setRenderer(around)
     layer.triggerRepaint()
     layer.emitStyleChanged()
 

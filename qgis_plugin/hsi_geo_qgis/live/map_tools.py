@@ -60,7 +60,7 @@ class PolygonTool(QgsMapTool):
             self._draw(None)
         elif event.button() == Qt.MouseButton.RightButton:
             corners = self.corners
-            self._clear()
+            self.forget()
             if len(corners) > 2:
                 self.on_drawn(QgsGeometry.fromPolygonXY([[*corners, corners[0]]]))
 
@@ -72,7 +72,7 @@ class PolygonTool(QgsMapTool):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Remove corners; QGIS calls this."""
         if event.key() == Qt.Key.Key_Escape and self.corners:
-            self._clear()
+            self.forget()
         elif event.key() in (Qt.Key.Key_Backspace, Qt.Key.Key_Delete) and self.corners:
             self.corners.pop()
             self._draw(None)
@@ -82,7 +82,7 @@ class PolygonTool(QgsMapTool):
 
     def deactivate(self) -> None:
         """Forget a polygon that is half drawn; QGIS calls this."""
-        self._clear()
+        self.forget()
         super().deactivate()
 
     def _draw(self, cursor: QgsPointXY | None) -> None:
@@ -98,7 +98,8 @@ class PolygonTool(QgsMapTool):
         for corner in shown:
             self.band.addPoint(corner)
 
-    def _clear(self) -> None:
+    def forget(self) -> None:
+        """Forget a polygon that is half drawn."""
         self.corners = []
         if self.band is not None:
             self.canvas().scene().removeItem(self.band)

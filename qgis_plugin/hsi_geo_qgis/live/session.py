@@ -34,7 +34,7 @@ class LiveSession(QObject):
         opened: Signal with the answer to ``open``.
         previewed: Signal with the answer to ``update`` or ``preview``.
         failed: Signal with one sentence: a request failed, and the session goes on.
-        unopened: Signal with one sentence: a scene that is opened again cannot be, and it may be a moment later.
+        unopened: Signal with one sentence: a scene is not open, and it may be a moment later.
         outdated: Signal: a file of the scene has changed, so the session has to open it again.
         hinted: Signal with one sentence on what is missing for a preview; empty if nothing is.
         died: Signal with one sentence: the engine has ended.
@@ -63,7 +63,7 @@ class LiveSession(QObject):
         self.preview: dict[str, Any] = {}
         self.min_confidence = 0
         self._scene, self._options = "", dict[str, Any]()
-        self._opening = self._updating = self._finishing = 0
+        self._opening = self._updating = self._finishing = self._suggesting = 0
         self._cursor = CursorQuestion(self._ask)
         self.sent = UpdateRequest()
         self._done_key = self._map = ""
@@ -160,7 +160,7 @@ class LiveSession(QObject):
         self.sent = UpdateRequest()
         self.info, self.preview = {}, {}
         self._done_key = self._map = ""
-        self._opening = self._updating = self._finishing = 0
+        self._opening = self._updating = self._finishing = self._suggesting = 0
         self._cursor.forget()
 
     def _on_open(self, answer: Answer) -> None:
@@ -175,7 +175,9 @@ class LiveSession(QObject):
     def _on_open_error(self, error: Answer, failed: Any) -> None:
         self._opening = 0
         self.worked.emit("", 0.0)
-        if error.get("code") != CANCELLED:
+        if error.get("code") == CANCELLED:  # by a person: another scene has another number
+            self.unopened.emit("Cancelled; the scene is not open.")
+        else:
             failed.emit(error_text(error, {}))
 
     def _on_death(self, reason: str) -> None:
@@ -302,7 +304,7 @@ class LiveSession(QObject):
                 self._fail(answer, {})
 
         self.worked.emit("Looking for places", -1.0)
-        self._ask("suggest", {"count": count}, result, error)
+        self._suggesting = self._ask("suggest", {"count": count}, result, error)
 
     # The map --------------------------------------------------------------------------------------
 
@@ -370,7 +372,7 @@ class LiveSession(QObject):
 
     def cancel(self) -> None:
         """Cancel what is computed. A preview starts again with the next change."""
-        for number in (self._finishing, self._updating):
+        for number in (self._opening, self._finishing, self._updating, self._suggesting):
             self.engine.cancel(number)
         self._pause.stop()
 

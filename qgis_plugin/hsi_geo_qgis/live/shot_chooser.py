@@ -10,8 +10,8 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QFileDialog, QMessageBox
 
-from ..destinations import edits_problem
-from .new_layers import make_layers
+from ..destinations import edits_problem, tables_problem
+from .new_layers import TABLES, make_layers
 from .panels import set_layer
 from .scene_chooser import CHOOSE
 from .texts import sentence
@@ -67,6 +67,7 @@ class ShotChooser:
             dock.work.tell(CHOOSE)
             return
         problem = edits_problem(QgsProject.instance(), "New shots", path) if path else ""
+        problem = problem or tables_problem("New shots", path, TABLES, others=0)
         if problem:
             dock.tell_problem(sentence(problem))
             return

@@ -310,6 +310,8 @@ class ShotLayers(ChosenLayers):
         if problem:
             return problem
         placed = transformed(geometry, crs, layer.crs())
+        if placed.isNull():
+            return f"This place has no coordinates in the CRS of layer '{layer.name()}'."
         if layer.wkbType() != placed.wkbType():
             placed = next(iter(placed.coerceToType(layer.wkbType())), placed)
         return add(layer, placed, {field: value}, f"Add shot of {one.name}")

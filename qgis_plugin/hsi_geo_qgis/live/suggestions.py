@@ -113,8 +113,15 @@ class Suggestions(QFrame):
             "Press the key of its class."
         )
         self.show()
+        self.mark_again()
+        self.canvas.setFocus()
+
+    def mark_again(self) -> None:
+        """Show the place that waits for its class, and mark it where it is on the canvas now."""
+        if not self.is_active:
+            return
         self._unmark()
-        point = self.show_place(place)
+        point = self.show_place(self.places[self.position])
         if point is not None:
             self.marker = QgsVertexMarker(self.canvas)
             self.marker.setCenter(point)
@@ -122,7 +129,6 @@ class Suggestions(QFrame):
             self.marker.setColor(QColor("#ff00ff"))
             self.marker.setIconSize(18)
             self.marker.setPenWidth(3)
-        self.canvas.setFocus()
 
     def _unmark(self) -> None:
         if self.marker is not None:
