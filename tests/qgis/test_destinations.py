@@ -48,7 +48,7 @@ REFUSED = [
     ("assess", {"REPORT": "labels.gpkg"}, "belongs to layer 'labels'"),
     ("compare", {"POLYGONS": "labels.gpkg"}, "belongs to layer 'labels'"),
     ("sample", {"OUTPUT": "several.gpkg"}, "which holds 'areas', 'fields', 'roads', and all of"),
-    ("zones", {"OUTPUT": "several.gpkg"}, "which holds 'fields', 'roads', and all of them"),
+    ("zones", {"OUTPUT": "several.gpkg"}, "which holds 'areas', 'fields', 'roads', and all of"),
     ("polygons", {"OUTPUT": "project.gpkg"}, "which holds 'project', 'qgis_projects', and all of"),
     ("info", {"VALUES": "scene.tif"}, "belongs to layer 'scene'"),
     ("open", {"OUTPUT": "scene.tif"}, "belongs to '{0}/scene.tif'"),

@@ -37,7 +37,8 @@ LIBRARY = Path(__file__).parents[3] / "hsi_geo"
         ("leave --no-straighten out", 'leave "straighten": false out'),
         ("give a file for the map with -o", 'give a file for the map with "out"'),
         ("allow it with --follow-links", 'allow it with "follow_links": true'),
-        ("--pixel-size is 0", "pixel size is 0"),
+        ("--pixel-size is 0", '"pixel_size" is 0'),
+        ("--rescale is 0", "rescale is 0"),
         ("output 'a --overwrite.tif' is a folder", "output 'a --overwrite.tif' is a folder"),
         (
             "run ogrinfo --config SHAPE_RESTORE_SHX YES a",
@@ -50,7 +51,7 @@ def test_options_become_members_of_a_request(text: str, expected: str) -> None:
 
 
 def test_ways_that_no_request_has_are_left_out() -> None:
-    assert request_hint("leave --grid out, or give --dem") == 'leave "grid" out'
+    assert request_hint("leave --grid out, or give --rescale") == 'leave "grid" out'
     assert request_hint("give --restat") == ""
 
 
