@@ -27,6 +27,7 @@ from distributed.security import Security
 
 from hsi_geo.errors import ClusterError
 from hsi_geo.progress import SilentReporter
+from hsi_geo.tasks.tiles import cluster
 from hsi_geo.tasks.tiles.cluster import local_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -34,8 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 #: Tries to run code where the arguments tell, without a key and with one of its own.
 INTRUDER = """
 import asyncio, os, sys
-from distributed import SpecCluster
-from distributed.core import Status, connect
+from distributed.core import connect
 from distributed.security import Security
 
 async def intrude(address, security):
@@ -97,24 +97,53 @@ def test_interrupt_while_workers_start_ends_them(
     seconds: float, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Dask alone leaves nannies that go on starting, and complain later."""
+    earlier = set(SpecCluster._instances)
+    before = set(psutil.Process().children(recursive=True))
+
+    def new() -> set[SpecCluster]:
+        return set(SpecCluster._instances) - earlier
 
     def interrupt() -> None:
-        while not SpecCluster._instances:
+        while not new():
             time.sleep(0.01)
         time.sleep(seconds)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        _interrupt_main()
 
-    before = set(psutil.Process().children(recursive=True))
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt), local_cluster(2, 1, SilentReporter()):
-        pytest.fail("started")
-    thread.join()
-    assert all(one.status == Status.closed for one in SpecCluster._instances)
-    new = set(psutil.Process().children(recursive=True)) - before
-    assert not [one for one in new if "spawn_main" in " ".join(one.cmdline())]
+    with pytest.raises(KeyboardInterrupt):
+        threading.Thread(target=interrupt).start()
+        with local_cluster(2, 1, SilentReporter()):
+            pytest.fail("started")
+    assert all(one.status == Status.closed for one in new())
+    processes = set(psutil.Process().children(recursive=True)) - before
+    assert not [one for one in processes if "spawn_main" in " ".join(one.cmdline())]
     gc.collect()
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal to a thread")
+def test_interrupt_of_workers_that_do_not_start_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that comes after that is closed."""
+    monkeypatch.setattr(cluster, "LONGEST_START_S", 0.2)
+    comes, closed = threading.Event(), threading.Event()
+
+    class Late:
+        def __init__(self, **_: object) -> None:
+            _interrupt_main()
+            comes.wait(20)
+
+        def close(self, **_: object) -> None:
+            closed.set()
+
+    monkeypatch.setattr(cluster, "LocalCluster", Late)
+    with pytest.raises(KeyboardInterrupt), local_cluster(1, 1, SilentReporter()):
+        pytest.fail("started")
+    assert not closed.is_set()
+    comes.set()
+    assert closed.wait(20)
+
+
+def _interrupt_main() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def listening() -> list[Any]:

@@ -8,9 +8,10 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, wait
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import dask
@@ -20,7 +21,7 @@ from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from hsi_geo.errors import ClusterError
-from hsi_geo.interrupts import uninterrupted
+from hsi_geo.interrupts import finished_first, uninterrupted
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.tiles.worker_processes import (
@@ -35,6 +36,9 @@ PROGRAM_BYTES = 1 << 30
 
 #: Seconds that an interrupt waits for workers that are starting. It takes two or three.
 LONGEST_START_S = 15
+
+#: Seconds after which workers that do not end are left to the end of the program.
+LONGEST_END_S = 15
 
 #: Seconds to wait for the answer of a scheduler.
 CONNECT_TIMEOUT_S = 15
@@ -104,6 +108,7 @@ def local_cluster(
             scratch = stack.enter_context(scratch_folder(Path(chosen) if chosen else None))
             stack.enter_context(dask.config.set({**settings, "temporary-directory": str(scratch)}))
             stack.enter_context(_dask_logs_off())
+            logging.getLogger("asyncio").addFilter(_is_not_of_nanny)
             cluster = stack.enter_context(
                 _started(
                     lambda: LocalCluster(
@@ -140,22 +145,32 @@ def _started(start: Callable[[], LocalCluster]) -> Iterator[LocalCluster]:
     Args:
         start: Function that starts the cluster.
     """
-    pool = ThreadPoolExecutor(1)
-    starting = pool.submit(start)
-    pool.shutdown(wait=False)
-    try:
-        cluster = starting.result()
-    except KeyboardInterrupt:
+    made: Future[LocalCluster] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(start())
+        except BaseException as error:  # noqa: BLE001  # raised where the result is taken
+            made.set_exception(error)
+
+    with ExitStack() as stack:
         with uninterrupted():
-            wait([starting], LONGEST_START_S)
-            if starting.done() and starting.exception() is None:
-                starting.result().close()
-        raise
-    try:
-        yield cluster
-    finally:
-        with uninterrupted():
-            cluster.close()
+            Thread(target=run, daemon=True).start()  # the program may end while it hangs
+            stack.callback(_close, made)
+        yield made.result()
+
+
+@finished_first
+def _close(made: Future[LocalCluster]) -> None:
+    """Close a cluster, at the latest when its start has ended."""
+    with uninterrupted():
+        wait([made], LONGEST_START_S)
+        made.add_done_callback(_close_now)
+
+
+def _close_now(made: Future[LocalCluster]) -> None:
+    with suppress(Exception):  # it is at its end; Dask tries again when the program ends
+        made.result().close(timeout=LONGEST_END_S)
 
 
 @contextmanager
@@ -224,8 +239,6 @@ def _dask_logs_off() -> Iterator[None]:
         )  # some have a level of their own
         if name.split(".")[0] in ("distributed", "tornado", "asyncio")
     ]
-    # They are told when they are collected, which may be later than the end of this block.
-    logging.getLogger("asyncio").addFilter(_is_not_of_dask)
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
@@ -236,13 +249,15 @@ def _dask_logs_off() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _is_not_of_dask(record: logging.LogRecord) -> bool:
-    """Whether a message is not on an exception that passed through a function of Dask."""
+def _is_not_of_nanny(record: logging.LogRecord) -> bool:
+    """Whether a message is not on an exception that a nanny of Dask raised.
+
+    A nanny that does not start says so twice: the cluster raises it, and the event loop tells it when the nanny is collected,
+    which may be long after the cluster.
+    """
     error = record.exc_info[1] if record.exc_info else None
     frames = traceback.walk_tb(error.__traceback__ if error else None)
-    return all(
-        frame.f_globals.get("__name__", "").split(".")[0] != "distributed" for frame, _ in frames
-    )
+    return all(frame.f_globals.get("__name__") != "distributed.nanny" for frame, _ in frames)
 
 
 def _counted(workers: int) -> str:
