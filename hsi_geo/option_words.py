@@ -68,10 +68,12 @@ _SAME = (
     "data",
 )
 
-#: A value after an option: a number, a word that only options have, or what a user gave, in quotes.
+_NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+
+#: A value after an option: numbers, a word that only options have, or what a user gave, in quotes.
 _VALUE = (
-    r"auto|none|index|UTM|native|EPSG:\d+|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR|\d[\d.:e+]*"
-    r"|'[^']*'"
+    r"auto|none|index|UTM|native|EPSG:\d+|cuda|cpu|simple|stratified|FILE|START:STOP|FACTOR"
+    rf"|{_NUMBER}(?::{_NUMBER})*|'[^']*'"
 )
 
 _FOUND = re.compile(

@@ -30,6 +30,8 @@ TYPED = {"environment.py", "demo.py", "stages.py"}
         ("--wavelengths '5:x' is no list", "wavelengths='5:x' is no list"),
         ("give --rescale 10000 or --rescale auto", 'give rescale=10000 or rescale="auto"'),
         ("give --grid EPSG:32633 to both", 'give grid="EPSG:32633" to both'),
+        ("--pixel-size 1e-09 would do", 'pixel_size="1e-09" would do'),
+        ("give --rescale 2.5e+20.", "give rescale=2.5e+20."),
         ("leave --swath out", 'leave grid="swath" out'),
         ("leave --no-straighten out", "leave straighten=False out"),
         ("add --design stratified", 'add design="stratified"'),

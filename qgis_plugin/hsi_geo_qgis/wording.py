@@ -95,7 +95,7 @@ PARAMETERS = frozenset(
     ]
 )
 _MEMBER = re.compile(
-    r'"([a-z_]+)"(?:: (true|false|"(?:[^"\\]|\\.)*"|[A-Z]+(?::[A-Z]+)?|\d[\d.:e+]*))?'
+    r'"([a-z_]+)"(?:: (true|false|"(?:[^"\\]|\\.)*"|[A-Z]+(?::[A-Z]+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?))?'
 )
 #: What is no text of a page, and the texts between its tags.
 _PAGE = re.compile(r"<(pre|style|script)\b.*?</\1>|>([^<>]+)(?=<)", re.DOTALL)

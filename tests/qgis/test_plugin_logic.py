@@ -124,6 +124,11 @@ def test_messages_of_the_engine_have_the_words_of_the_dock() -> None:
             assert not [name for name in PARAMETERS if f'"{name}"' in shown], shown
     hint = request_hint("give --wavelengths 400:2500, or --overwrite, or write --parents")
     assert advice(as_options(hint), titles) == "give '400:2500' in 'Waves'"
+    sent = request_words("--pixel-size 1e-09 would make 9 pixels")
+    assert (
+        in_dialog(as_options(sent), {"--pixel-size": "Pixel"})
+        == "1e-09 in 'Pixel' would make 9 pixels"
+    )
 
 
 def sentences() -> list[str]:
