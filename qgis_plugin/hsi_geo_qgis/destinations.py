@@ -53,9 +53,11 @@ _TABLES = {"zones": ("areas",)}
 #: Tables of a GeoPackage that belong to the layers in it.
 _STYLES = "layer_styles"
 
+#: QGIS's table of the projects in a GeoPackage.
+_PROJECTS = "qgis_projects"
 
 #: Layers and tables of a GeoPackage, and QGIS's table of projects in it.
-_LAYERS = "SELECT table_name FROM gpkg_contents UNION SELECT name FROM sqlite_master WHERE name = 'qgis_projects'"
+_LAYERS = f"SELECT table_name FROM gpkg_contents UNION SELECT name FROM sqlite_master WHERE name = '{_PROJECTS}'"
 
 
 def check_destinations(
@@ -223,13 +225,13 @@ def _refuse(problem: str) -> None:
 
 
 def tables_problem(title: str, path: str, own: Sequence[str] = (), others: int = 1) -> str:
-    """Why a GeoPackage is not replaced: it has several layers, or a project, and all of them would go.
+    """Why a GeoPackage is not replaced: it has other layers, or a project, which would be lost, or is in use.
 
     Args:
         title: What writes the file.
         path: Path of the file.
         own: Names of tables that are written.
-        others: Number of further layers that are written, whatever they are called.
+        others: Number of further layers that are replaced, whatever they are called.
 
     Returns:
         A sentence with advice; empty if there is no such file.
@@ -238,16 +240,22 @@ def tables_problem(title: str, path: str, own: Sequence[str] = (), others: int =
         return ""
     try:
         with contextlib.closing(
-            sqlite3.connect(f"{Path(os.path.abspath(path)).as_uri()}?mode=ro", uri=True)
-        ) as file:
+            sqlite3.connect(f"{Path(os.path.abspath(path)).as_uri()}?mode=ro", timeout=0, uri=True)
+        ) as file:  # QGIS would stand still while it waits
             found = [str(name) for (name,) in file.execute(_LAYERS)]
-    except sqlite3.Error:  # no GeoPackage
-        return ""
+    except sqlite3.Error as error:
+        if "locked" not in str(error):  # no GeoPackage
+            return ""
+        return (
+            f"'{title}' would replace '{path}', which is in use by another program; close it there, or choose "
+            "another file"
+        )
     names = [name for name in found if name != _STYLES]
-    if len(names) < 2 or len([name for name in names if name not in own]) <= others:
+    if _PROJECTS not in names and len([name for name in names if name not in own]) <= others:
         return ""
     shown = ", ".join(f"'{name}'" for name in names)
-    return f"'{title}' would replace '{path}', which holds {shown}, and all of them would be lost; choose another file"
+    lost = "all of them" if len(names) > 1 else "it"
+    return f"'{title}' would replace '{path}', which holds {shown}, and {lost} would be lost; choose another file"
 
 
 def edits_problem(

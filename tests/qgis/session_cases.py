@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,24 @@ def live_kept_tables(job: Job) -> Job:
     return found
 
 
-def _write(path: str, table: str) -> None:
-    layer = QgsVectorLayer("Point?crs=EPSG:32633&field=kind:string", table, "memory")
+def live_locked_file(job: Job) -> Job:
+    """New shots in a GeoPackage that another program writes."""
+    person = Person(job)
+    person.open_scene()
+    path = job["folder"] + "/roads.gpkg"
+    _write(path, "roads")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA journal_mode = DELETE")
+        file.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        person.dock.shot_chooser.make_layers(path)
+        seconds = time.monotonic() - began
+    return {"told": person.notice(), "seconds": seconds, "tables": _tables(path)}
+
+
+def _write(path: str, table: str, layer: Any = None) -> None:
+    if layer is None:
+        layer = QgsVectorLayer("Point?crs=EPSG:32633&field=kind:string", table, "memory")
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName, options.layerName = "GPKG", table
     if Path(path).exists():

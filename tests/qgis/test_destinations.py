@@ -50,6 +50,7 @@ REFUSED = [
     ("sample", {"OUTPUT": "several.gpkg"}, "which holds 'areas', 'fields', 'roads', and all of"),
     ("zones", {"OUTPUT": "several.gpkg"}, "which holds 'areas', 'fields', 'roads', and all of"),
     ("polygons", {"OUTPUT": "project.gpkg"}, "which holds 'project', 'qgis_projects', and all of"),
+    ("zones", {"OUTPUT": "atlas.gpkg"}, "which holds 'areas', 'qgis_projects', and all of"),
     ("info", {"VALUES": "scene.tif"}, "belongs to layer 'scene'"),
     ("open", {"OUTPUT": "scene.tif"}, "belongs to '{0}/scene.tif'"),
     ("classify", {"CONFIDENCE": "style.tif"}, "is the style of something else"),
@@ -87,14 +88,15 @@ def folder(tmp_path: Path, job: dict[str, Any]) -> Path:
     zones.to_file(folder / "zones.gpkg")
     for name, tables in (
         ("several", ("fields", "roads", "areas")), ("earlier", ("earlier", "areas", "layer_styles")),
-        ("project", ("project",)),
+        ("project", ("project",)), ("atlas", ("areas",)),
     ):  # fmt: skip
         for table in tables:
             zones.to_file(folder / f"{name}.gpkg", layer=table)
-    with contextlib.closing(sqlite3.connect(folder / "project.gpkg")) as file:  # as QGIS does
-        file.execute(
-            "CREATE TABLE qgis_projects (name TEXT PRIMARY KEY, metadata BLOB, content BLOB)"
-        )
+    for name in ("project", "atlas"):  # as QGIS does
+        with contextlib.closing(sqlite3.connect(folder / f"{name}.gpkg")) as file:
+            file.execute(
+                "CREATE TABLE qgis_projects (name TEXT PRIMARY KEY, metadata BLOB, content BLOB)"
+            )
     (folder / "map.json").write_text(json.dumps({"files": {}}))
     for name in ("map.qml", "style.qml", "weights.safetensors", "model.safetensors"):
         (folder / name).write_text(name)
