@@ -143,7 +143,7 @@ def require_readable(layer: QgsMapLayer) -> None:
     if not layer.isValid():
         raise QgsProcessingException(
             f"layer '{layer.name()}' cannot be read: its file '{without_options(layer.source())}' is missing or damaged; "
-            "correct it with 'Change Data Source', or choose another layer"
+            "correct it with 'Repair Data Source', or choose another layer"
         )
 
 

@@ -14,13 +14,17 @@ from merge_cases import style
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsDataProvider,
+    QgsField,
     QgsPointClusterRenderer,
     QgsPointDisplacementRenderer,
     QgsProject,
     QgsRasterLayer,
+    QgsSingleSymbolRenderer,
+    QgsSymbol,
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QVariant
 from shot_cases import points, use
 
 
@@ -74,6 +78,51 @@ def live_missing_shots(job: Job) -> Job:
     return {"told": told, "counts": person.dock.shots.counts()}
 
 
+def live_refused_shots(job: Job) -> Job:
+    """Layers that the dock has not used before: one without its file, and one without a field for the class."""
+    person, project = Person(job), QgsProject.instance()
+    dock, told = person.dock, []
+
+    def note(step: str) -> None:
+        pause(0.2)
+        told.append([step, person.notice(), [one.name() for one in dock.shots.layers]])
+
+    path = job["folder"] + "/mine.gpkg"
+    _write(path, "mine", points(person, "kind:string", ["wood", "lake"]))
+    project.addMapLayer(QgsVectorLayer(f"{path}|layername=mine", "mylabels"))
+    assert project.write(job["folder"] + "/project.qgs")
+    project.clear()
+    Path(path).rename(path + "x")
+    project.read(job["folder"] + "/project.qgs")
+    (person.scene,), (layer,) = map(project.mapLayersByName, ("Szene", "mylabels"))
+    options = QgsDataProvider.ProviderOptions()
+    person.open_scene()
+    dock.shots_panel.points.setLayer(layer)
+    note("missing")
+    dock.memory.restore()
+    wait_until(lambda: dock.session.is_open)
+    note("restored")
+    layer.setDataSource(f"{path}x|layername=mine", "mylabels", "ogr", options)
+    note("repaired")
+    counts = dock.shots.counts()
+    other = points(person, "height:double", [1.5], name="heights")
+    use(person, other)
+    note("no field")
+    other.startEditing()
+    other.beginEditCommand("Field calculator")
+    other.addAttribute(QgsField("kind", QVariant.String))
+    for feature in other.getFeatures():
+        other.changeAttributeValue(feature.id(), 1, "wood")
+    other.endEditCommand()
+    note("field")
+    third = points(person, "height:double", [1.5], name="more heights")
+    use(person, third)
+    note("no field again")
+    project.removeMapLayer(third.id())
+    note("removed")
+    return {"told": told, "counts": counts}
+
+
 def live_same_file(job: Job) -> Job:
     """Two layers of a file without a CRS, which have different ones in QGIS."""
     person = Person({**job, "scene": job["bare"]})
@@ -116,18 +165,45 @@ def live_cancelled(job: Job) -> Job:
     def answer(_: Any = None) -> None:
         told.append([person.notice(), dock.notice.button.text(), dock.work.text.text()])
 
-    _, refuse = dock.session.engine._waiting.pop(opening)
-    refuse({"code": CANCELLED, "message": "cancelled"})
-    answer()
+    def refuse() -> None:
+        _, refused = dock.session.engine._waiting.pop(dock.session._opening)
+        refused({"code": CANCELLED, "message": "cancelled"})
+        answer()
+
+    refuse()
     dock.notice.button.click()
     wait_until(lambda: dock.session.is_open)
     answer()
+    for act in (_choose_nothing, _choose_same_file):  # after another one that is cancelled
+        dock.scene.layers.setLayer(None)
+        pause(0.1)
+        dock.scene.layers.setLayer(person.scene)
+        wait_until(lambda: bool(dock.session._opening))
+        refuse()
+        act(person)
+        pause(0.1)
+        wait_until(lambda: not dock.session._opening)
+        answer()
     dock.session.suggest(3, answer)
     looking = dock.session._suggesting
     dock.work.cancelled.emit()
     wait_until(lambda: len(asked(job, "cancel")) == 2)
     ids = [one["id"] for one in asked(job, "cancel")]
-    return {"told": told, "right": ids == [opening, looking]}
+    return {
+        "told": told,
+        "right": ids[0] == opening and ids[-1] == looking,
+        "opened": dock.scene_name,
+    }
+
+
+def _choose_nothing(person: Person) -> None:
+    person.dock.scene.layers.setLayer(None)
+
+
+def _choose_same_file(person: Person) -> None:
+    layer = QgsRasterLayer(person.scene.source(), "copy", "gdal")
+    QgsProject.instance().addMapLayer(layer)
+    person.dock.scene.layers.setLayer(layer)
 
 
 def live_other_canvas(job: Job) -> Job:
@@ -144,11 +220,16 @@ def live_other_canvas(job: Job) -> Job:
     person.click(20, 20)
     person.click(25, 20)
     corners = [len(dock.link.polygon_tool.corners)]
+    person.canvas.setExtent(person.scene.extent())  # the person looks around
+    middle = person.canvas.extent().center()
     person.canvas.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
+    seen = dock.view.on_canvas(middle.x(), middle.y())
+    moved = seen.distance(person.canvas.extent().center()) / person.canvas.extent().width()
     corners.append(len(dock.link.polygon_tool.corners))
     place = dock.suggestions.places[0]
     wanted = dock.view.on_canvas(place["x"], place["y"])
-    return {"corners": corners, "off": dock.suggestions.marker.center().distance(wanted)}
+    off = dock.suggestions.marker.center().distance(wanted)
+    return {"corners": corners, "off": off, "moved": moved}
 
 
 def live_kept_tables(job: Job) -> Job:
@@ -228,7 +309,27 @@ def live_displaced(job: Job) -> Job:
     return found
 
 
+def live_displaced_alike(job: Job) -> Job:
+    """Points that are drawn displaced, or in clusters, all with one symbol, or by one symbol alone."""
+    person, found = Person(job), {}
+    person.open_scene()
+    for kind in (QgsPointDisplacementRenderer, QgsPointClusterRenderer, QgsSingleSymbolRenderer):
+        layer = points(person, "kind:string", ["wood", "lake", "wood"])
+        one = QgsSingleSymbolRenderer(QgsSymbol.defaultSymbol(layer.geometryType()))
+        if kind is not QgsSingleSymbolRenderer:
+            around = kind()
+            around.setEmbeddedRenderer(one)
+            one = around
+        layer.setRenderer(one)
+        use(person, layer)
+        renderer = layer.renderer()
+        drawn = renderer.embeddedRenderer() or renderer
+        labels = [each.label() for each in drawn.categories()]
+        found[kind.__name__] = [type(renderer).__name__, labels]
+    return found
+
+
 CASES = (
-    live_begun_again, live_missing_shots, live_same_file, live_opened_with, live_cancelled, live_other_canvas, live_kept_tables,
-    live_displaced,
+    live_begun_again, live_missing_shots, live_refused_shots, live_same_file, live_opened_with, live_cancelled, live_other_canvas, live_kept_tables,
+    live_locked_file, live_displaced, live_displaced_alike,
 )  # fmt: skip

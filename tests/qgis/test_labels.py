@@ -178,4 +178,5 @@ def test_layers_that_cannot_be_opened_are_named(
         else:
             title = "Punkte" if name in ("labels", "more labels") else "Szene"
             assert f"layer '{title}' cannot be read: its file '{tmp_path}/gone." in text, name
+            assert "correct it with 'Repair Data Source'" in text, name
     assert not (fake.folder / "calls.jsonl").exists()

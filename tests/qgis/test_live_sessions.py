@@ -28,6 +28,25 @@ def test_a_layer_of_shots_without_its_file_is_called_so(live: Live) -> None:
     assert found["counts"] == {"Class 1": 2, "Class 2": 1}
 
 
+def test_a_layer_that_was_refused_is_taken_once_it_is_repaired(live: Live) -> None:
+    found = live("live_refused_shots")
+    gone = (
+        "problem: Layer 'mylabels' cannot be read: its file is missing or damaged. "
+        "Correct it with 'Repair Data Source'."
+    )
+    lacks = "has no field of text or whole numbers. Add one that holds the class."
+    assert found["told"] == [
+        ["missing", gone, []],
+        ["restored", gone, []],
+        ["repaired", "", ["mylabels"]],
+        ["no field", f"problem: Layer 'heights' {lacks}", []],
+        ["field", "", ["heights"]],
+        ["no field again", f"problem: Layer 'more heights' {lacks}", []],
+        ["removed", "", []],
+    ]
+    assert found["counts"] == {"wood": 1, "lake": 1}
+
+
 def test_layers_of_one_file_have_each_their_own_crs(live: Live, make_scene: Any) -> None:
     """The file has none, so shots would lie at the place of the layer before."""
     path = str(make_scene("bare.tif").path)
@@ -49,8 +68,10 @@ def test_the_scene_is_read_as_open_scene_has_put_it_onto_a_grid(live: Live, tmp_
 def test_opening_and_looking_for_places_can_be_cancelled(live: Live) -> None:
     found = live("live_cancelled")
     cancelled = ["problem: Cancelled; the scene is not open.", "Open again", ""]
+    assert [one[0] for one in found["told"]] == [cancelled[0], "", cancelled[0], "", cancelled[0], ""]  # fmt: skip
     assert found["told"][0] == cancelled
-    assert found["told"][1][0] == ""
+    assert found["told"][3][2] == "Choose a scene."
+    assert found["opened"] == "copy"
     assert found["right"]
 
 
@@ -58,6 +79,7 @@ def test_nothing_keeps_the_coordinates_of_another_crs_of_the_canvas(live: Live) 
     found = live("live_other_canvas")
     assert found["corners"] == [2, 0]
     assert found["off"] < 1e-9
+    assert found["moved"] < 0.02
 
 
 def test_new_shots_replace_no_layers_of_other_names(live: Live) -> None:
@@ -70,6 +92,14 @@ def test_new_shots_replace_no_layers_of_other_names(live: Live) -> None:
         assert "holds" in problem, name
         assert "'roads'" in problem, name
         assert left == tables, name
+    assert "which holds 'roads', and it would be lost; choose another file" in found["roads"][0]
+
+
+def test_new_shots_do_not_wait_for_a_file_in_use(live: Live) -> None:
+    found = live("live_locked_file")
+    assert "roads.gpkg', which is in use by another program; close it there, or choose" in found["told"]  # fmt: skip
+    assert found["seconds"] < 3
+    assert found["tables"] == ["roads"]
 
 
 def test_points_that_are_drawn_displaced_keep_names_and_style(live: Live) -> None:
@@ -79,3 +109,11 @@ def test_points_that_are_drawn_displaced_keep_names_and_style(live: Live) -> Non
         assert found["shown"] == [["wood", "#112233"], ["lake", "#445566"]], kind
         assert found["labels"] == {"1": "grass", "2": "lake"}, kind
         assert found["kept"], kind
+
+
+def test_points_that_are_drawn_displaced_stay_so(live: Live) -> None:
+    """Also where no style has classes yet."""
+    found = live("live_displaced_alike")
+    for kind in ("QgsPointDisplacementRenderer", "QgsPointClusterRenderer"):
+        assert found[kind] == [kind, ["lake", "wood"]]
+    assert found["QgsSingleSymbolRenderer"][0] == "QgsCategorizedSymbolRenderer"

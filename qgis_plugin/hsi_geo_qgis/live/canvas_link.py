@@ -163,7 +163,7 @@ class CanvasLink(QObject):
         """Forget what has the coordinates of the canvas as they were: corners of a polygon, and the cursor."""
         self.cursor = None
         self.polygon_tool.forget()
-        self.dock.suggestions.mark_again()
+        self.dock.suggestions.mark()
 
     def on_cursor(self, point: QgsPointXY) -> None:
         """Follow the cursor.

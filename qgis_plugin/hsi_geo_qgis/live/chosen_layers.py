@@ -17,26 +17,33 @@ _SIGNALS = (
     *("crsChanged", "dataSourceChanged"),
 )
 
+#: Signals of a layer after which it may have a field for the class: once for all features of an edit.
+_REPAIRS = ("dataSourceChanged", "updatedFields", "editCommandEnded", "afterCommitChanges")
+
 
 class ChosenLayers(QObject):
     """One layer of points, one of polygons, or both.
 
     Attributes:
         changed: Signal when the shots differ.
-        field_lost: Signal with one sentence: a layer has lost its field with the class. It is empty once all have theirs.
+        field_lost: Signal with one sentence: a layer has no field with the class. It is empty once all have theirs.
+        repaired: Signal when a layer that was refused may have a field with the class now.
         layers: The layers.
+        refused: Layers that were chosen, too, and have no field for the class, such as those whose file is missing.
         fields: Field with the class by the id of a layer. It stays, whatever the layer is styled by later, and also if
             the layer loses it: an undo brings it back.
     """
 
     changed = pyqtSignal()
     field_lost = pyqtSignal(str)
+    repaired = pyqtSignal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.layers: list[QgsVectorLayer] = []
+        self.refused: list[QgsVectorLayer] = []
         self.fields: dict[str, str] = {}
-        self._told = ""
+        self._problem = self._told = ""
 
     def use(self, layers: list[QgsVectorLayer]) -> str:
         """Take layers as the shots.
@@ -48,11 +55,14 @@ class ChosenLayers(QObject):
             What is wrong with one of them, as one sentence; empty if nothing is.
         """
         fields, problem = chosen_fields(layers, self.fields)
+        self._problem = problem
+        self._refuse([one for one in layers if one.id() not in fields])
         layers = [one for one in layers if one.id() in fields]
         alive = [one.id() for one in self.alive()]
         is_same = len(alive) == len(self.layers) and [one.id() for one in layers] == alive
         before, self.fields = self.fields, fields
         if is_same and before == fields:
+            self._tell_lost()
             return problem
         for layer in self.alive():
             for name in _SIGNALS:
@@ -68,6 +78,19 @@ class ChosenLayers(QObject):
         self.changed.emit()
         return problem
 
+    def _refuse(self, layers: list[QgsVectorLayer]) -> None:
+        """Hear of repairs of layers that cannot be used yet."""
+        for layer in filter(is_in_project, self.refused):
+            for name in _REPAIRS:
+                getattr(layer, name).disconnect(self._on_repair)
+        self.refused = layers
+        for layer in layers:
+            for name in _REPAIRS:
+                getattr(layer, name).connect(self._on_repair)
+
+    def _on_repair(self) -> None:
+        self.repaired.emit()
+
     def field(self, layer: QgsVectorLayer) -> str:
         """Field with the class of a layer of shots; empty if the layer has it no more.
 
@@ -78,8 +101,8 @@ class ChosenLayers(QObject):
         return field if field in layer.fields().names() else ""
 
     def why_lost(self) -> str:
-        """Which layer no longer has its field, as one sentence; empty if all have theirs."""
-        return why_lost(self.alive(), self.fields)
+        """Which layer has no field with the class, or no longer, as one sentence; empty if all have theirs."""
+        return why_lost(self.alive(), self.fields) or self._problem
 
     def why_no_place(self, crs: QgsCoordinateReferenceSystem) -> str:
         """Which layer has no coordinate reference system, as one sentence; empty if its shots have a place in the scene.
@@ -102,7 +125,7 @@ class ChosenLayers(QObject):
 
     def are_all_alive(self) -> bool:
         """Whether no layer was removed from the project."""
-        return len(self.alive()) == len(self.layers)
+        return all(map(is_in_project, (*self.layers, *self.refused)))
 
     def alive(self) -> list[QgsVectorLayer]:
         """The layers that are still in the project."""

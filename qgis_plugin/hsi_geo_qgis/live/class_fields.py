@@ -24,10 +24,8 @@ def chosen_fields(
         Field by the id of a layer, and one sentence if a layer has none; empty if all have one.
     """
     found = {one.id(): known.get(one.id()) or class_field(one) for one in layers}
-    unfit = [one.name() for one in layers if not found[one.id()]]
-    problem = ""
-    if unfit:
-        problem = f"Layer '{unfit[0]}' has no field of text or whole numbers. Add one that holds the class."
+    unfit = [one for one in layers if not found[one.id()]]
+    problem = _why_unfit(unfit[0]) if unfit else ""
     return {layer_id: field for layer_id, field in found.items() if field}, problem
 
 
@@ -44,7 +42,17 @@ def why_lost(layers: Sequence[QgsVectorLayer], fields: Mapping[str, str]) -> str
     for layer in layers:
         field = fields.get(layer.id(), "")
         if field and not layer.isValid():
-            return f"Layer '{layer.name()}' cannot be read: its file is missing or damaged. Correct it with 'Change Data Source'."
+            return _unreadable(layer)
         if field and field not in layer.fields().names():
             return f"Layer '{layer.name()}' no longer has the field '{field}' with the class. {CHOOSE_AGAIN}"
     return ""
+
+
+def _why_unfit(layer: QgsVectorLayer) -> str:
+    if not layer.isValid():  # whether it has fields is not known
+        return _unreadable(layer)
+    return f"Layer '{layer.name()}' has no field of text or whole numbers. Add one that holds the class."
+
+
+def _unreadable(layer: QgsVectorLayer) -> str:
+    return f"Layer '{layer.name()}' cannot be read: its file is missing or damaged. Correct it with 'Repair Data Source'."

@@ -264,10 +264,11 @@ def style_layer(layer: QgsVectorLayer, field: str, classes: Classes) -> None:
         symbol.setColor(_color(one.color, symbol.color().alpha()))
         shown.append(QgsRendererCategory(one.value, symbol, one.name))
     drawn = QgsCategorizedSymbolRenderer(field, shown)
-    if before is None or before is layer.renderer():
+    renderer = layer.renderer()
+    if renderer is None or renderer.embeddedRenderer() is None:
         layer.setRenderer(drawn)
     else:  # in clusters, or displaced
-        around = layer.renderer().clone()
+        around = renderer.clone()
         around.setEmbeddedRenderer(drawn)
         layer.setRenderer(around)
     layer.triggerRepaint()

@@ -64,7 +64,7 @@ class LiveDock(QgsDockWidget):
         self.notice, self.scene = Notice(), ScenePanel()
         self.shots_panel, self.table = ShotsPanel(), ClassTable()
         self.plot, self.preview_panel, self.work = SpectrumPlot(), PreviewPanel(), WorkPanel()
-        self.suggestions = Suggestions(self.canvas, self.steps.show_place)
+        self.suggestions = Suggestions(self.canvas, self.steps.show_place, self.steps.find_place)
         self._tools()
         self.suggest_button, self.finish_button = QPushButton("Suggest"), QPushButton("Finish…")
         self.suggest_button.setToolTip("Go to places where a shot helps most, one by one")
@@ -123,6 +123,7 @@ class LiveDock(QgsDockWidget):
             (self.shots.changed, self.on_change),
             (self.shots.classes_changed, self.show_classes),
             (self.shots.field_lost, self.tell_problem),
+            (self.shots.repaired, self.shot_chooser.follow),
             (table.chosen, self.shots.choose),
             (table.renamed, self.rename),
             (table.recolored, self.shots.recolor),

@@ -109,7 +109,8 @@ class SceneChooser:
         is_other = layer.id() != self._layer_id
         self._layer_id, self.options = layer.id(), _options_of(layer)
         self._hear(layer)
-        if (path, self.options) == before:  # it is open already
+        is_here = self.dock.session.is_open or self.dock.session.is_busy  # or it is being opened
+        if is_here and (path, self.options) == before:
             if is_other:
                 self._look_again(layer)
             self.dock.memory.save()
@@ -254,6 +255,8 @@ class SceneChooser:
     def no_scene(self) -> None:
         """Close the scene."""
         dock = self.dock
+        dock.notice.clear("warning")  # what was said of the scene; that a map was written stays
+        dock.tell_problem(dock.shots.why_lost())
         dock.session.close()
         dock.clear_preview()
         dock.scene_path = dock.scene_name = dock.product = self._layer_id = ""

@@ -93,10 +93,11 @@ class ShotChooser:
         QTimer.singleShot(0, self._forget_removed)
 
     def _forget_removed(self) -> None:
-        if sip.isdeleted(self.dock) or self.dock.shots.are_all_alive():
+        shots = self.dock.shots
+        if sip.isdeleted(self.dock) or shots.are_all_alive():
             return
         for combo in (self.dock.shots_panel.points, self.dock.shots_panel.polygons):
-            if combo.currentLayer() not in self.dock.shots.layers:
+            if combo.currentLayer() not in (*shots.layers, *shots.refused):
                 set_layer(combo, None)
         self.choose()
 

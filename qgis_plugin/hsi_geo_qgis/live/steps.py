@@ -109,21 +109,25 @@ class NextSteps:
         """Ask for places, and go to the first."""
         self.dock.session.suggest(PLACES, self.dock.suggestions.begin)
 
-    def show_place(self, place: Place) -> QgsPointXY | None:
+    def show_place(self, place: Place) -> None:
         """Zoom to a suggested place.
 
         Args:
             place: The place.
-
-        Returns:
-            Where it is on the canvas.
         """
         view = self.dock.view
-        if view is None:
-            return None
-        x, y = float(place["x"]), float(place["y"])
-        view.zoom_to(QgsGeometry.fromPointXY(QgsPointXY(x, y)), view.crs)
-        return view.on_canvas(x, y)
+        if view is not None:
+            point = QgsPointXY(float(place["x"]), float(place["y"]))
+            view.zoom_to(QgsGeometry.fromPointXY(point), view.crs)
+
+    def find_place(self, place: Place) -> QgsPointXY | None:
+        """Where a suggested place is on the canvas.
+
+        Args:
+            place: The place.
+        """
+        view = self.dock.view
+        return None if view is None else view.on_canvas(float(place["x"]), float(place["y"]))
 
     def answer(self, place: Place, index: int) -> None:
         """Add a shot at a suggested place.

@@ -19,8 +19,9 @@ class Suggestions(QFrame):
     """Asks for the class of each place.
 
     Args:
-        show: Function that zooms to a place, and returns where it is on the canvas.
         canvas: The canvas, which shows a mark at the place.
+        show: Function that zooms to a place.
+        find: Function that returns where a place is on the canvas.
 
     Attributes:
         answered: Signal with the place and the index of its class.
@@ -33,11 +34,12 @@ class Suggestions(QFrame):
     def __init__(
         self,
         canvas: QgsMapCanvas,
-        show: Callable[[Place], QgsPointXY | None],
+        show: Callable[[Place], None],
+        find: Callable[[Place], QgsPointXY | None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.canvas, self.show_place = canvas, show
+        self.canvas, self.show_place, self.find_place = canvas, show, find
         self.places: list[Place] = []
         self.position = 0
         self.marker: QgsVertexMarker | None = None
@@ -113,15 +115,16 @@ class Suggestions(QFrame):
             "Press the key of its class."
         )
         self.show()
-        self.mark_again()
+        self.show_place(place)
+        self.mark()
         self.canvas.setFocus()
 
-    def mark_again(self) -> None:
-        """Show the place that waits for its class, and mark it where it is on the canvas now."""
+    def mark(self) -> None:
+        """Mark the place that waits for its class where it is on the canvas now."""
         if not self.is_active:
             return
         self._unmark()
-        point = self.show_place(self.places[self.position])
+        point = self.find_place(self.places[self.position])
         if point is not None:
             self.marker = QgsVertexMarker(self.canvas)
             self.marker.setCenter(point)
