@@ -15,7 +15,7 @@ from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.class_names import similar_name_warnings
 from hsi_geo.io.maps.polygons import require_outlines, write_polygons
-from hsi_geo.io.maps.reader import ReadMap, read_map
+from hsi_geo.io.maps.reader import ReadMap, read_map, read_percent
 from hsi_geo.io.maps.record import find_stale_files, mixed_file_warnings, write_record
 from hsi_geo.io.maps.vector_names import is_vector_name, require_vector_name
 from hsi_geo.io.maps.writer import MapLayers, MapPaths, MapWriter
@@ -259,7 +259,7 @@ def _write_polygons(
     write_polygons(
         opened,
         written.polygons,
-        confidence=None if written.confidence is None else read_map(written.confidence),
+        confidence=None if written.confidence is None else read_percent(written.confidence),
         passes=smooth,
         only=values,
         more_fields={

@@ -28,7 +28,7 @@ from hsi_geo.io.labels.qgis_styles import find_style
 from hsi_geo.io.labels.scene_surroundings import bounds_text, part_around
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
-from hsi_geo.io.readers.masks import only_band
+from hsi_geo.io.readers.masks import is_confidence, only_band
 from hsi_geo.text import quoted
 from hsi_geo.tiling import Grid
 
@@ -199,6 +199,11 @@ def _read_band(
     classes = only_band(file)
     if classes is None:
         raise ShotsError(f"{labels} '{name}' are a raster of {file.count} bands", hint=_ONE_BAND)
+    if is_confidence(file):
+        raise ShotsError(
+            f"{labels} '{name}' are the confidence of a map, in per cent",
+            hint="give a raster of class ids",
+        )
     number, mask = classes
     require_real(file.dtypes[number - 1], name, labels, ShotsError)
     crs = None if file.crs is None else CRS.from_wkt(file.crs.to_wkt())

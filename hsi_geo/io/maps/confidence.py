@@ -20,7 +20,7 @@ from hsi_geo.io.files.references import require_local
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.class_values import ClassValues
 from hsi_geo.io.maps.pixel_lattices import describe_pixels, same_pixels
-from hsi_geo.io.maps.reader import STRIP_PX, ReadMap, grid_of_raster, read_map
+from hsi_geo.io.maps.reader import STRIP_PX, ReadMap, grid_of_raster, read_percent
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS, MapPaths
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -127,7 +127,7 @@ def find_percent(opened: ReadMap, warn: Callable[[str], None]) -> ReadMap | None
 
 def _read_percent(path: str | os.PathLike[str]) -> ReadMap:
     """Open a raster of per cent, in which 0 is a number like any other unless it is declared as nodata."""
-    opened = read_map(path)
+    opened = read_percent(path)
     nodata = opened.class_values.nodata
     values = ClassValues(float(NO_PERCENT) if nodata is None else nodata, {})
     return dataclasses.replace(opened, class_values=values, rejected=())
@@ -214,7 +214,7 @@ def _described(grid: Grid) -> str:
 
 def _range(found: Confidence, grid: Grid) -> tuple[float, float]:
     """Least and largest per cent of a raster; (0, 0) if it has none."""
-    percent = read_map(found.path) if found.is_percent else None
+    percent = read_percent(found.path) if found.is_percent else None
     low, high = [0.0], [0.0]
     for strip in blocks(*grid.shape, STRIP_PX, grid.width):
         values = found.read(strip) if percent is None else percent.read(strip).compressed()

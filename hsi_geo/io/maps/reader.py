@@ -23,7 +23,7 @@ from hsi_geo.io.maps.areas import pixel_areas_ha
 from hsi_geo.io.maps.control_points import frame_of_points
 from hsi_geo.io.readers.base import require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
-from hsi_geo.io.readers.masks import Mask, only_band
+from hsi_geo.io.readers.masks import Mask, is_confidence, only_band
 from hsi_geo.tiling import Grid, Window
 
 MaskedInts = np.ma.MaskedArray[Any, np.dtype[np.int64]]
@@ -196,7 +196,25 @@ class ReadMap:
         return known if self.class_values.zero_is_class else np.ma.masked_where(values == 0, known)
 
 
-def read_map(path: str | os.PathLike[str], *, rejected: ClassTable | None = None) -> ReadMap:
+def read_percent(path: str | os.PathLike[str]) -> ReadMap:
+    """Open a raster of confidence, whose whole per cent are read as class ids are.
+
+    Args:
+        path: Raster with one band of whole numbers.
+
+    Raises:
+        MapNotFoundError: If there is no such file.
+        MapError: If it is no raster, or has no band of whole numbers.
+    """
+    return read_map(path, is_percent=True)
+
+
+def read_map(
+    path: str | os.PathLike[str],
+    *,
+    rejected: ClassTable | None = None,
+    is_percent: bool = False,
+) -> ReadMap:
     """Open a class map.
 
     Class names are GDAL's category names or raster attribute table, inside the file or in the
@@ -206,6 +224,7 @@ def read_map(path: str | os.PathLike[str], *, rejected: ClassTable | None = None
         path: Raster with one band of integers, or of floats that are whole numbers, of any format that GDAL reads.
         rejected: Rejected classes of a map whose record is not beside it: it is not written yet, or the map is a
             mosaic. None takes those of the record, or of the names.
+        is_percent: Whether it may be the confidence of a map; see `read_percent`.
 
     Returns:
         The map.
@@ -223,6 +242,10 @@ def read_map(path: str | os.PathLike[str], *, rejected: ClassTable | None = None
     try:
         with quiet_gdal(name), open_raster(name) as file:
             _require_pixels(file, name)
+            if is_confidence(file) and not is_percent:
+                raise MapError(
+                    f"'{name}' is no class map: it holds the confidence of one", hint=_OTHER_FILES
+                )
             classes, dtypes, metadata = only_band(file), file.dtypes, read_class_values(file)
             grid = grid_of_raster(file, name)
     except RasterioError as error:

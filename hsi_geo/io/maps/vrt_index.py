@@ -14,6 +14,7 @@ from affine import Affine
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.class_styles import add_names, rgb
 from hsi_geo.io.maps.writer import BLOCK_PX, NO_CLASS, NO_PERCENT
+from hsi_geo.io.readers.masks import CONFIDENCE_BAND
 from hsi_geo.tiling import Grid
 
 
@@ -68,6 +69,7 @@ def percent_xml(maps: Sequence[GeoreferencedMap], folder: Path) -> str:
         Text of the VRT.
     """
     root, band, whole = _mosaic(maps, "Byte", NO_PERCENT)
+    ET.SubElement(band, "Description").text = CONFIDENCE_BAND
     _add_sources(band, maps, whole, "Byte", folder, NO_PERCENT)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"

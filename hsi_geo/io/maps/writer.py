@@ -33,6 +33,7 @@ from hsi_geo.io.maps.control_points import georeference
 from hsi_geo.io.maps.hierarchy import Hierarchy
 from hsi_geo.io.maps.map_paths import MapPaths
 from hsi_geo.io.maps.rejection import Rejection
+from hsi_geo.io.readers.masks import CONFIDENCE_BAND
 from hsi_geo.tiling import Grid, Window
 
 __all__ = [
@@ -136,12 +137,10 @@ class MapWriter:
             self._start_classes(self.paths.parents, self.parents_legend)
         if self.paths.parents_confidence is not None:
             self._start(self.paths.parents_confidence, 1, "uint8", NO_PERCENT)
-            self._open[self.paths.parents_confidence].set_band_description(
-                1, "confidence (per cent)"
-            )
+            self._open[self.paths.parents_confidence].set_band_description(1, CONFIDENCE_BAND)
         if self.paths.confidence is not None:
             self._start(self.paths.confidence, 1, "uint8", NO_PERCENT)
-            self._open[self.paths.confidence].set_band_description(1, "confidence (per cent)")
+            self._open[self.paths.confidence].set_band_description(1, CONFIDENCE_BAND)
         if self.paths.probabilities is not None:
             self._start(self.paths.probabilities, len(self.classes), "uint8", NO_PERCENT)
             for c in self.classes:

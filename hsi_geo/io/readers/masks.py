@@ -20,6 +20,9 @@ from hsi_geo.arrays import BoolArray, Float64Array
 #: Key of the tag in rasters that `convert` writes: the scene that a raster was made from.
 SOURCE_TAG = "HSI_GEO_SOURCE"
 
+#: Description of the band of a raster of confidence, which tells it from a class map.
+CONFIDENCE_BAND = "confidence (per cent)"
+
 #: Mask flags of bands without a mask of their own.
 _NO_MASK = ({MaskFlags.all_valid}, {MaskFlags.nodata})
 
@@ -151,6 +154,11 @@ def only_band(source: rasterio.DatasetReader) -> tuple[int, Mask | None] | None:
     alpha = alpha_band(source)
     numbers = [number for number in source.indexes if number != alpha]
     return (numbers[0], find_mask(source, alpha)) if len(numbers) == 1 else None
+
+
+def is_confidence(source: rasterio.DatasetReader) -> bool:
+    """Whether a raster is the confidence of a map of hsi-geo: whole per cent look like class ids."""
+    return CONFIDENCE_BAND in source.descriptions
 
 
 def fits(values: Float64Array, dtype: np.dtype[Any]) -> BoolArray:

@@ -9,7 +9,7 @@ from hsi_geo import timings
 from hsi_geo.io.labels.rejected_classes import read_rejected
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.polygons import write_polygons
-from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.maps.reader import read_map, read_percent
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths, MapWriter
 from hsi_geo.progress import Reporter
@@ -73,6 +73,6 @@ def _write_polygons(written: MapPaths, rejected: ClassTable, smooth: int) -> Non
     write_polygons(
         read_map(written.classes, rejected=rejected),
         written.polygons,
-        confidence=read_map(written.confidence),
+        confidence=read_percent(written.confidence),
         passes=smooth,
     )

@@ -9,7 +9,7 @@ from hsi_geo.display.images import paint
 from hsi_geo.display.summaries import SIDE_PX, Summary, picture_or_none
 from hsi_geo.io.labels.rejected_classes import legend_entries, read_rejected
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.reader import read_map, read_thumbnail
+from hsi_geo.io.maps.reader import read_map, read_percent, read_thumbnail
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.scenes.previews import SIDE_PX as FIGURE_PX
 from hsi_geo.tasks.validation.accuracy import Accuracy
@@ -93,7 +93,7 @@ def plot_map(
     grid = read_map(paths.classes).grid
     images = {"map": paint(read_thumbnail(paths.classes, FIGURE_PX), classes)}
     if paths.confidence is not None:
-        read_map(paths.confidence)  # says so if it is gone
+        read_percent(paths.confidence)  # says so if it is gone
         images["confidence"] = read_thumbnail(paths.confidence, FIGURE_PX)
     return plot_images(
         images,

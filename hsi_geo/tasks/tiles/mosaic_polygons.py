@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hsi_geo import stages
 from hsi_geo.io.maps.polygons import write_polygons
-from hsi_geo.io.maps.reader import read_map
+from hsi_geo.io.maps.reader import read_map, read_percent
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.outputs.atomic import atomic_outputs
 from hsi_geo.progress import Reporter
@@ -58,7 +58,7 @@ def write_mosaic_polygons(
             write_polygons(
                 mosaic,
                 where[final],
-                confidence=read_map(mosaics[f"{name}{CONFIDENCE}"]),
+                confidence=read_percent(mosaics[f"{name}{CONFIDENCE}"]),
                 passes=smooth,
                 progress=partial(_report, reporter, height),
             )

@@ -13,6 +13,7 @@ from hsi_geo.errors import ShotsError
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.class_styles import qgis_style
+from hsi_geo.io.readers.masks import CONFIDENCE_BAND
 
 
 @pytest.mark.parametrize("codes", [(1, 2, 7), (-2, -1, 1), (-32768, 3, 32767)], ids=str)
@@ -74,3 +75,16 @@ def test_names_that_two_classes_share_are_left_out_with_a_warning(tmp_path: Path
     assert [c.name for c in shots.classes] == ["1", "2", "5"]
     (caution,) = shots.warnings
     assert caution.endswith("labels.tif' are not used: '1', '2' have the same, 'wood'")
+
+
+def test_the_confidence_of_a_map_is_no_labels(tmp_path: Path) -> None:
+    """Whole per cent look like class ids."""
+    path = tmp_path / "map_confidence.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=2, width=3, dtype="uint8", nodata=255,
+        crs="EPSG:32633", transform=NORTH_UP,
+    ) as file:  # fmt: skip
+        file.write(np.array([[41, 41, 97], [97, 41, 255]], np.uint8), 1)
+        file.set_band_description(1, CONFIDENCE_BAND)
+    with pytest.raises(ShotsError, match="are the confidence of a map"):
+        read_shots(path)

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from builders import run, write_tif
+from builders import NORTH_UP, run, write_tif
 from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.labels.map_records import read_record
-from hsi_geo.io.maps.reader import read_colors, read_map, read_thumbnail
+from hsi_geo.io.maps.reader import read_colors, read_map, read_percent, read_thumbnail
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap, percent_xml
+from hsi_geo.io.readers.masks import CONFIDENCE_BAND
 
 CLASSES = (np.arange(35, dtype=np.uint8) % 4).reshape(5, 7)
 COUNTS = dict(enumerate(np.bincount(CLASSES.ravel())[1:].tolist(), start=1))
@@ -128,3 +130,23 @@ def test_maps_of_other_floats_are_refused(tmp_path: Path, odd: float, shown: str
     with pytest.raises(MapError, match="are float32, such as") as caught:
         read_map(path)
     assert f"such as {shown}," in str(caught.value)
+
+
+@pytest.mark.parametrize("mosaic", [False, True], ids=["raster", "mosaic"])
+def test_read_map_refuses_confidence(tmp_path: Path, mosaic: bool) -> None:
+    """Whole per cent look like class ids: areas and polygons of them would be wrong without a word."""
+    path = tmp_path / "map_confidence.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=5, width=7, dtype="uint8", nodata=255,
+        crs="EPSG:32633", transform=NORTH_UP,
+    ) as file:  # fmt: skip
+        file.write(CLASSES + 40, 1)
+        file.set_band_description(1, CONFIDENCE_BAND)
+    if mosaic:
+        parts = [GeoreferencedMap(path, read_percent(path).grid)]
+        path = tmp_path / "index_confidence.vrt"
+        path.write_text(percent_xml(parts, tmp_path), encoding="utf-8")
+    with pytest.raises(MapError, match="is no class map: it holds the confidence of one"):
+        read_map(path)
+    percent = read_percent(path)
+    assert percent.thumbnail(7).tolist() == (CLASSES + 40).tolist()
