@@ -11,7 +11,7 @@ import shapely
 from batch_cases import ids_in
 from builders import model_for
 
-from hsi_geo import MapOptions, predict
+from hsi_geo import MapOptions, adapt, open_scene, predict
 from hsi_geo.errors import SceneError
 
 Planted = Any  # defined in conftest, which tests cannot import
@@ -45,3 +45,22 @@ def test_an_area_without_a_pixel_gets_a_warning(
     with pytest.raises(SceneError, match=r"no pixel of scene .* was mapped.* write no polygons"):
         predict(scene.path, model, out=tmp_path / "other.tif", options=options)
     assert not list(tmp_path.glob("other*"))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.slow
+def test_a_mask_of_the_whole_scene_gets_one_warning(
+    planted: Planted, tmp_path: Path, recorder: Recorder
+) -> None:
+    """A class map given as the mask, for example. More shots of the classes would not help."""
+    model = adapt(planted.path, planted.shots(tmp_path / "shots.gpkg", per_class=3))
+    bounds = open_scene(planted.path).hsi.grid.bounds
+    mask = tmp_path / "mask.gpkg"
+    gpd.GeoSeries([shapely.box(*bounds)], crs=planted.crs).to_file(mask)
+    scene = open_scene(planted.path, mask=mask)
+    predict(scene, model, out=tmp_path / "map.tif", reporter=recorder)
+    assert (
+        sum("was mapped: it has no data that is not masked" in one for one in recorder.warnings)
+        == 1
+    )
+    assert not [one for one in recorder.warnings if "whose shots cover" in one]

@@ -125,10 +125,11 @@ def write_map(
         _log_missing(scene, record["mask"], reporter)
         for warning in map_warnings(scene, scaled, halo, writer.counts, rejection):
             reporter.warning(warning)
-        if not writer.counts[1:].any():
-            _report_empty(scene, paths, options, reporter)
+        is_empty = not writer.counts[1:].any()
+        if is_empty:
+            _report_empty(scene, paths, options, scaled.is_training_scene, reporter)
         single_scene = len(model.record["hashes"].get("scenes", ())) == 1
-        if scaled.is_training_scene and options.aoi is None and single_scene:
+        if scaled.is_training_scene and options.aoi is None and single_scene and not is_empty:
             for warning in missing_class_warnings([record]):
                 reporter.warning(warning)
         record["warnings"] = recorder.warnings
@@ -154,17 +155,24 @@ def _require_place(scene: xr.DataArray, paths: MapPaths, reporter: Reporter) -> 
 
 
 def _report_empty(
-    scene: xr.DataArray, paths: MapPaths, options: MapOptions, reporter: Reporter
+    scene: xr.DataArray,
+    paths: MapPaths,
+    options: MapOptions,
+    is_training_scene: bool,
+    reporter: Reporter,
 ) -> None:
     """Warn of a map without a class, or refuse it if polygons are made of it.
 
     A scene without data, such as a tile at the edge of a mosaic, has a map without a class, and that is no surprise.
+    A scene that a model learnt from has data.
     """
     sentence = empty_map_sentence(scene, options.aoi)
     if paths.polygons is not None:
         raise SceneError(sentence, hint="map land with data, or write no polygons")
     if options.aoi is not None:
         reporter.warning(sentence)
+    elif is_training_scene:
+        reporter.warning(f"{sentence} that is not masked; use another mask")
 
 
 def empty_map_sentence(scene: xr.DataArray, aoi: str | os.PathLike[str] | None) -> str:
