@@ -27,6 +27,8 @@ _WORDS = (
     "design",
     "device",
     "class-field",
+    "old-field",
+    "new-field",
     "layer",
     "rescale",
     "asset",

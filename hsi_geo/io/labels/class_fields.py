@@ -74,7 +74,7 @@ def find_class_field(
             return found, None
         raise ClassFieldError(
             f"{purpose.labels} '{name}' have no field '{wanted}', only {quoted(fields)}",
-            hint=f"choose one of them with --class-field{did_you_mean(wanted, _repeated(frame, fields))}",
+            hint=f"choose one of them with {purpose.field_option}{_question(frame, fields, wanted)}",
         )
     answers = answer_fields(fields)
     likely = [field for field in answers if may_hold_classes(frame[field], field, measures)]
@@ -199,6 +199,16 @@ def _only_measures(
     if len(values) < 2 or _is_repeated(values):
         return False
     return not may_hold_classes(values, fields[0], measures)
+
+
+def _question(frame: gpd.GeoDataFrame, fields: Sequence[str], wanted: str) -> str:
+    """A question about the field that may be meant: the same letters and digits, or else a name that is like it."""
+    same = [field for field in fields if _letters(field) == _letters(wanted)]
+    return did_you_mean(wanted, same) or did_you_mean(wanted, _repeated(frame, fields))
+
+
+def _letters(field: str) -> str:
+    return "".join(character for character in field.lower() if character.isalnum())
 
 
 def _repeated(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> list[str]:

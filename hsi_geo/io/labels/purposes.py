@@ -15,12 +15,14 @@ class Purpose:
         labels: What messages call them ("shots").
         raster: What messages call the raster that they are used on ("scene", "map").
         fewest_classes: Number of classes that are needed, 1 or more.
+        field_option: Option that chooses the class field, for hints.
         kept: Names of classes that are no missing values in a table, even if they read as such ("NA").
     """
 
     labels: str
     raster: str
     fewest_classes: int
+    field_option: str = "--class-field"
     kept: frozenset[str] = frozenset()
 
     @property

@@ -40,8 +40,13 @@ def read_pairs(
     """
     purpose = REFERENCE.keeping(names)
     old, new = (
-        read_shots(path, class_field=field, purpose=purpose)
-        for field in (old_field or OLD_FIELD, new_field or NEW_FIELD)
+        read_shots(
+            path, class_field=field, purpose=dataclasses.replace(purpose, field_option=option)
+        )
+        for field, option in (
+            (old_field or OLD_FIELD, "--old-field"),
+            (new_field or NEW_FIELD, "--new-field"),
+        )
     )
     frames = []
     for shots in (old, new):

@@ -149,6 +149,12 @@ def test_both_levels_of_scp(tmp_path: Path) -> None:
         ),
         pytest.param(SCP_8, "class", "", id="wanted"),
         pytest.param(SCP_7, "MCname", "MC_name", id="typo"),
+        pytest.param(
+            {"Level_1": list("aabb"), "Level_2": list("efgh")},
+            "level2",
+            "Level_2",
+            id="same-letters",
+        ),
     ],
 )
 def test_a_field_that_differs_in_each_feature_is_not_proposed(
