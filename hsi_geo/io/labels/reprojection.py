@@ -237,6 +237,12 @@ def _require_degrees(frame: gpd.GeoDataFrame, crs: CRS, name: str, wrong: Errors
     circle = full_circle(crs)  # from -720 to 720; latitudes may be rounded
     if ((x <= 2 * circle).all(axis=1) & (y <= 1.0001 * circle / 4).all(axis=1)).any():
         return
+    if (x <= circle / 4).all() and (y <= circle / 2).all():
+        raise wrong(
+            f"coordinates of {name} have latitudes beyond a pole: x {left:.10g} to {right:.10g}, "
+            f"y {bottom:.10g} to {top:.10g}",
+            hint="exchange longitude and latitude: x is the longitude, y the latitude",
+        )
     raise wrong(
         f"coordinates of {name} should be degrees, as they are in {crs.name}, and are none: x "
         f"{left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}",

@@ -176,6 +176,16 @@ def test_read_area_refuses_metres_in_geographic_crs(tmp_path: Path) -> None:
         read_area(geojson(tmp_path, boxes(SCENE.crs)), SCENE)
 
 
+def test_burn_says_that_latitudes_come_first(tmp_path: Path) -> None:
+    """Longitudes beyond 90 degrees are no latitudes."""
+    path = tmp_path / "a.csv"
+    path.write_text("lon,lat,class\n34.42,-119.72,a\n34.44,-119.74,b\n", encoding="utf-8")
+    with pytest.raises(
+        ShotsError, match=r"latitudes beyond a pole: x 34.*exchange longitude and latitude"
+    ):
+        burn(read_shots(path), SCENE)
+
+
 @pytest.mark.parametrize("turns", [0, 360, -360])
 def test_burn_accepts_longitudes_beyond_360_degrees(tmp_path: Path, turns: int) -> None:
     """And one feature astray does not make all of them metres."""
