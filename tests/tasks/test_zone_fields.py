@@ -40,7 +40,7 @@ def test_zones_are_named_by_a_field_and_joined_by_name(
 FIELDS: dict[str, tuple[dict[str, list[Any]], list[str], str]] = {
     "names": ({"NAME": ["a", "b", "c", "d"]}, ["a", "b", "c", "d"], ""),
     "no field": ({}, ["1", "2", "3", "4"], ""),
-    "another field": ({"Commune": ["a", "b", "c", "d"]}, ["1", "2", "3", "4"], ""),
+    "another field": ({"Commune": ["a", "b", "c", "d"]}, ["1", "2", "3", "4"], "numbered.* takes one of 'Commune'"),
     "zeros": ({"Id": [0] * 4, "Commune": ["a", "b", "c", "d"]}, ["1", "2", "3", "4"], "numbered.*'Id'"),
     "empty": ({"id": [None] * 4}, ["1", "2", "3", "4"], "numbered.*'id'"),
     "one lacks": ({"name": ["a", "b", None, "d"]}, ["1", "2", "3", "4"], "numbered.*'name'"),

@@ -185,6 +185,10 @@ def _telling_field(
             chosen = one
             break
         passed.append(one)
+    if chosen is None and not passed and fields:
+        notes.append(
+            f"zones of '{name}' are numbered, as no field has a usual name; --zone-field takes one of {quoted(fields)}"
+        )
     if passed:
         named = "numbered" if chosen is None else f"named by the field '{chosen}'"
         which = f"the field{'s' if len(passed) > 1 else ''} {quoted(passed)}"
