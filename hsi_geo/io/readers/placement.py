@@ -96,7 +96,7 @@ def place(file: SceneFile, placement: Placement) -> SceneFile:
         if placement.pixel_size is not None:
             raise OptionError(
                 f"scene '{file.name}' is read on its own grid, whose pixels have a size",
-                hint="leave --pixel-size out, or give --grid too",
+                hint="leave --pixel-size out, or give a --grid in another CRS",
             )
         return file
     if isinstance(file.geolocation, ModelledImage) and not placement.straighten:

@@ -219,13 +219,13 @@ def test_sizes_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     for size in (0.01, 1e-300):
         with pytest.raises(OptionError, match=r"would make .* pixels of the 2,400"):
             open_scene(path, pixel_size=size)
-    with pytest.raises(OptionError, match="is read on its own grid, whose pixels have a size"):
+    with pytest.raises(OptionError, match=r"own grid, whose pixels have a size.* in another CRS"):
         open_scene(upright, pixel_size=10)
     with pytest.raises(OptionError, match="pixels of the sensor have their own size"):
         open_scene(path, grid="swath", pixel_size=10)
     done = run("info", upright, "--pixel-size", 10)
     assert done.exit_code != 0
-    assert "leave --pixel-size out, or give --grid too" in done.output
+    assert "leave --pixel-size out, or give a --grid in another CRS" in done.output
 
 
 # Another CRS ----------------------------------------------------------------------------------
