@@ -201,7 +201,9 @@ def zones(
                 hint="check the CRS of both",
             )
         if empty:
-            reporter.warning(f"no mapped pixel lies in {len(empty)} zones: {quoted(list(empty))}")
+            reporter.warning(
+                f"no mapped pixel lies in {len(empty)} zone{'s' if len(empty) > 1 else ''}: {quoted(list(empty))}"
+            )
         if not basis:
             reporter.log("nothing is known of the map's errors: areas have no standard error")
         write_zone_table(rows, found.zones, opened.grid, where[final])

@@ -124,7 +124,7 @@ def test_command_prints_and_reports_the_areas(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "a.csv")
     assert [one["pixels"] for one in result["areas"]] == table["pixels"].tolist()
     assert table["hectares_se"].notna().all()
-    assert "1 zones: 'far'" in shown.stderr
+    assert "1 zone: 'far'" in shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_a_batch_counts_zones_across_its_tiles(
             tiles, model, tmp_path / "maps", scheduler=scheduler, options=options, reporter=reporter
         )
     assert result.outputs["zones"] == tmp_path / "maps" / "zones.csv"
-    assert any("1 zones: 'far'" in text for text in heard)
+    assert any("1 zone: 'far'" in text for text in heard)
     predict(scene.path, model, out=tmp_path / "whole.tif", options=options)
     keys = ["zone", "value", "name", "pixels", "mapped_ha", "mapped_percent"]
     whole = pd.read_csv(tmp_path / "whole_zones.csv")[keys]

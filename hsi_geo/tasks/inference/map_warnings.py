@@ -164,7 +164,7 @@ class _LostClass:
             parameters: Parameters of the maps, of which rejection and the least area may be the reason.
         """
         lost = (
-            f"the map has {self.mapped or 'no'} pixels of class '{self.name}', whose shots cover "
+            f"the map has {self.mapped or 'no'} pixel{'' if self.mapped == 1 else 's'} of class '{self.name}', whose shots cover "
             f"{self.shots}"
         )
         if self.before < MISSING_SHARE * self.shots:

@@ -49,7 +49,9 @@ def write_zones(
     basis = NOTHING if estimator is None else HELD_OUT
     rows = zone_table(opened, found.zones, names, estimator, basis)
     if empty := empty_zones(found.zones, rows):
-        reporter.warning(f"no mapped pixel lies in {len(empty)} zones: {quoted(list(empty))}")
+        reporter.warning(
+            f"no mapped pixel lies in {len(empty)} zone{'s' if len(empty) > 1 else ''}: {quoted(list(empty))}"
+        )
     write_zone_table(rows, found.zones, opened.grid, written.zones)
     record["parameters"] |= {
         "zones": os.fspath(options.zones),

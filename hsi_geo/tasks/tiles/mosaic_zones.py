@@ -71,7 +71,9 @@ def write_mosaic_zones(
         written[final.stem] = final
     empty = [zone for zone in dict.fromkeys(known) if zone not in counted]
     if empty:
-        reporter.warning(f"no mapped pixel lies in {len(empty)} zones: {quoted(empty)}")
+        reporter.warning(
+            f"no mapped pixel lies in {len(empty)} zone{'s' if len(empty) > 1 else ''}: {quoted(empty)}"
+        )
     return written
 
 

@@ -127,7 +127,7 @@ def test_a_class_that_options_removed_is_not_lost_to_the_others(
     record = record_of((8, 4, 3), (mapped, 90, 20), **parameters)
     record["classes"][0] |= {"pixels_before": before, "rejected_pixels": rejected}
     (text,) = missing_class_warnings([record])
-    start = f"the map has {mapped or 'no'} pixels of class 'class 1', whose shots cover 8: "
+    start = f"the map has {mapped or 'no'} pixel{'' if mapped == 1 else 's'} of class 'class 1', whose shots cover 8: "
     if reason is None:
         assert text == f"{start}draw more of it, or fewer of the other classes"
     else:
