@@ -17,6 +17,7 @@ from hsi_geo.io import model_file
 from hsi_geo.io.labels.zones import check_zones
 from hsi_geo.io.outputs.atomic import make_folder
 from hsi_geo.io.outputs.folder_lock import locked
+from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.outputs.own_outputs import OwnOutputs
 from hsi_geo.io.readers import Links, Placement
 from hsi_geo.io.scenes.scene import reading_texts
@@ -145,6 +146,7 @@ def batch(
         )
     path, links = model_path.absolute(), Links(asset, follow_links)
     threads, mask = compute.threads or 1, os.fspath(mask)
+    read = (path, wavelengths, mask, together.zones, dem)
     batch_options = BatchOptions(
         model=str(path),
         model_hash=file_hash(path),
@@ -159,6 +161,7 @@ def batch(
         map=options,
         compute=dataclasses.replace(compute, threads=threads),
         run=uuid.uuid4().hex,
+        inputs=tuple(absolute_mask(os.fspath(one)) for one in read if one is not None),
     )
     given = [tiles] if isinstance(tiles, str | os.PathLike) else list(tiles)
     folder = Path(out).absolute()
@@ -168,7 +171,8 @@ def batch(
     listed = list_tiles(given, reporter.warning, links, own)
     lists = [one for one in given if not own.has(one)]
     paths = assign_map_paths(listed, lists, folder, options)
-    refuse_foreign_outputs(folder, [""], together)
+    refuse_input_overwrite([file for one in paths for file in one.all], batch_options.inputs)
+    refuse_foreign_outputs(folder, [""], together, batch_options.inputs)
     is_new = make_folder(folder)
     if scheduler is None:
         start_server(threads)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import geopandas as gpd
 import pytest
+from builders import snapshot
 from planted import Planted
 
 from hsi_geo import MapOptions, batch, classify, predict
@@ -56,3 +58,43 @@ def test_a_batch_refuses_zones_that_it_would_replace(
     with pytest.raises(OptionError, match="would replace what it is made from"):
         batch(tiles, model, folder, options=options)
     assert (folder / "polygons.gpkg").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["zones", "mask"])
+def test_polygons_of_an_earlier_map_stay_if_a_batch_reads_them(
+    model: Path, tiles: list[Path], scheduler: str, tmp_path: Path, option: str
+) -> None:
+    """`predict` wrote a map with polygons under the name that the tile's map now gets."""
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    polygons = folder / f"{tiles[0].stem}_polygons.gpkg"
+    first = MapOptions(polygons=True, stac=True)
+    predict(tiles[0], model, out=folder / f"{tiles[0].stem}.tif", options=first)
+    before, item = polygons.read_bytes(), folder / f"{tiles[0].stem}_stac.json"
+    assert item.exists()
+    read = {"mask": polygons} if option == "mask" else {}
+    zones = {"zones": polygons, "zone_field": "name"} if option == "zones" else {}
+    batch(
+        tiles[:2],
+        model,
+        folder,
+        scheduler=scheduler,
+        overwrite=True,
+        options=MapOptions(**zones),
+        **read,
+    )
+    assert polygons.read_bytes() == before
+    assert not item.exists()  # what is not read goes
+
+
+def test_a_batch_refuses_a_mask_that_it_would_replace(
+    model: Path, tiles: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    mask = shutil.copy(tiles[0], folder / f"{tiles[0].stem}.tif")
+    before = snapshot(folder)
+    with pytest.raises(OptionError, match="would replace what it is made from"):
+        batch(tiles, model, folder, mask=mask, overwrite=True)
+    assert snapshot(folder) == before

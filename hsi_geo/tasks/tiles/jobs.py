@@ -62,6 +62,7 @@ class BatchOptions:
         map: Files to write beside each map, and memory to use.
         compute: Device, and number of threads of each worker.
         run: Identifies this run of the batch among others of the same workers.
+        inputs: Files that the batch reads beside the tiles, such as zones. They stay, even if an earlier map made them.
     """
 
     model: str
@@ -77,6 +78,7 @@ class BatchOptions:
     map: MapOptions
     compute: Compute
     run: str = ""
+    inputs: tuple[str, ...] = ()
 
     @property
     def pixel_parameters(self) -> dict[str, Any]:
@@ -214,7 +216,9 @@ def map_tile(job: TileJob, options: BatchOptions, reporter: Reporter) -> Outcome
         name = paths.classes.stem
         remove_leftovers(paths.classes.parent, [name])
         stale = find_stale_files(paths)
-        with atomic_outputs(paths.all, overwrite=True, name=name, stale=stale) as where:
+        with atomic_outputs(
+            paths.all, overwrite=True, inputs=options.inputs, stale=stale, name=name
+        ) as where:
             record = _write(job, paths.moved(where), options, recorder)
             # A file may have appeared meanwhile.
             require_own_outputs(paths, job.path, existing, job.logged, overwrite=overwrite)

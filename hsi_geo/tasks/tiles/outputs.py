@@ -14,7 +14,7 @@ from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml, percent_xml
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.checks import without_inputs
-from hsi_geo.io.outputs.inputs import refuse_input_overwrite
+from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
 from hsi_geo.io.scenes.tile_list import ListedTile
 from hsi_geo.progress import Reporter
 from hsi_geo.tasks.inference.options import MapOptions
@@ -126,6 +126,7 @@ def write_overview(
     maps: Sequence[MappedTile],
     classes: ClassTable,
     together: MapOptions,
+    inputs: Iterable[Name],
     reporter: Reporter,
 ) -> dict[str, Path]:
     """Write one mosaic for each CRS, one of its confidence if the maps have theirs, and STAC items, of this batch's maps.
@@ -138,6 +139,7 @@ def write_overview(
         maps: Tiles that have a map now; none is fine.
         classes: Legend of all maps: their class table, and rejected classes.
         together: Options with the confidence of each map, and the polygons and zones of all maps together.
+        inputs: Files that the batch reads beside the tiles; they stay.
         reporter: Receives a warning if maps have no CRS, and are in no mosaic, or polygons or zones may show earlier maps.
 
     Returns:
@@ -178,7 +180,7 @@ def write_overview(
     newest_ns = max(one.path.stat().st_mtime_ns for one in mosaics)
     stems = names_of_indexes(path.stem for path in indexes)
     shown = {*endings, *(stem.removeprefix(INDEX) for stem in stems)}
-    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, together.zones, reporter)
+    stale = _stale_layers(folder, layers, sorted(shown), newest_ns, inputs, reporter)
     stale += [path for path in indexes if path.name not in texts]
     current = [
         name for name in texts if _has_current_pyramids(folder / name, texts[name], newest_ns)
@@ -212,16 +214,16 @@ def _stale_layers(
     layers: Sequence[str],
     endings: Iterable[str],
     newest_ns: int,
-    zones: str | os.PathLike[str] | None,
+    inputs: Iterable[Name],
     reporter: Reporter,
 ) -> list[Path]:
-    """Layers and tables that an earlier batch wrote, and this one does not write, but for the zones that it reads.
+    """Layers and tables that an earlier batch wrote, and this one does not write, but for those that it reads.
 
     Those that are not known to be of a batch stay: `hsi-geo polygons` gives files of the user the same form, and batches
     of earlier versions did not list theirs. The reporter receives a warning if they are older than a map.
     """
     earlier = [path for path in earlier_layers(folder) if path.name not in layers]
-    stale = without_inputs(earlier, [zones])
+    stale = without_inputs(earlier, inputs)
     for path in stale:
         reporter.log(f"'{path.name}' of an earlier batch is removed: it shows earlier maps")
     for ending in endings:

@@ -17,7 +17,7 @@ from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.maps.polygons import CLASS_FIELD
 from hsi_geo.io.maps.zone_areas import ZoneArea
 from hsi_geo.io.outputs.atomic import atomic_outputs
-from hsi_geo.io.outputs.inputs import refuse_input_overwrite
+from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
 from hsi_geo.tasks.inference.options import MapOptions
 from hsi_geo.text import plain_json
 
@@ -95,24 +95,27 @@ def layer_names(endings: Iterable[str], options: MapOptions) -> list[str]:
     return found
 
 
-def refuse_foreign_outputs(folder: Path, endings: Iterable[str], options: MapOptions) -> None:
-    """Refuse a folder in which a batch would replace files of these names that no batch made, or the zones that it reads.
+def refuse_foreign_outputs(
+    folder: Path, endings: Iterable[str], options: MapOptions, inputs: Iterable[Name]
+) -> None:
+    """Refuse a folder in which a batch would replace files of these names that no batch made, or files that it reads.
 
     Args:
         folder: Folder of the maps, which may not exist.
         endings: What follows ``index`` in the name of each mosaic.
         options: Whether confidence, polygons and zones are written.
+        inputs: Files that the batch reads beside the tiles.
 
     Raises:
         OutputExistsError: If such a file is there.
-        OptionError: If it is the file of zones.
+        OptionError: If it is one that the batch reads.
     """
     endings = list(endings)
     mosaics = [*map(index_name, endings)]
     if have_confidence(options):
         mosaics += map(confidence_name, endings)
     layers = layer_names(endings, options)
-    refuse_input_overwrite([folder / name for name in layers], [options.zones])
+    refuse_input_overwrite([folder / name for name in layers], inputs)
     for name in (LOG, ITEMS, *mosaics, *layers):
         refuse_foreign(folder / name)
 

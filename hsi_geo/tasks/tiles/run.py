@@ -210,7 +210,9 @@ class BatchRun:
                 areas = self._areas(client, maps)
         finally:
             self._close()
-        outputs = write_overview(self.folder, maps, self.legend, self.together, self.reporter)
+        outputs = write_overview(
+            self.folder, maps, self.legend, self.together, self.options.inputs, self.reporter
+        )
         mosaics = dict(outputs)
         if self.together.polygons:
             placed, smooth = [one.map for one in maps], self.together.smooth
@@ -288,7 +290,9 @@ class BatchRun:
 
         self.jobs = self._jobs()
         described = [tile.file.grid for tile in self.tiles if isinstance(tile, Tile)]
-        refuse_foreign_outputs(self.folder, index_endings(described), self.together)
+        refuse_foreign_outputs(
+            self.folder, index_endings(described), self.together, self.options.inputs
+        )
         grids = [tile.file.grid if isinstance(tile, Tile) else None for tile in self.tiles]
         order = along_curve(grids, list(self.jobs))
         sizes_px = [self._pixels(index) for index in order]
