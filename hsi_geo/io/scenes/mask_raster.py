@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from hsi_geo.io.labels.scene_surroundings import bounds_in
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.handles import opened
-from hsi_geo.io.readers.masks import find_mask, only_band
+from hsi_geo.io.readers.masks import Mask, only_band
 from hsi_geo.tiling import Bounds, Grid, Window
 
 
@@ -35,12 +35,16 @@ class GriddedFlags:
     Attributes:
         path: Name that GDAL opens.
         grid: Grid of the scene.
+        band: Number of the band, from 1.
+        mask: What marks the pixels of the band that have data; None for all.
         shifts: What is added to x of the raster, in the unit of its CRS: longitudes that differ by 360 degrees are the
             same place, and GDAL takes them for two.
     """
 
     path: str
     grid: Grid
+    band: int
+    mask: Mask | None
     shifts: tuple[float, ...] = (0.0,)
 
     def read(self, window: Window) -> tuple[BoolArray, BoolArray]:
@@ -58,11 +62,11 @@ class GriddedFlags:
             with quiet_gdal(self.path):
                 key = (self.path, stamp(self.path), "mask", *place)
                 source = opened(key, lambda: self._open(shift))
-                stored, nodata = source.read(1, window=pixels), source.nodata
-                mask = find_mask(source)
+                stored = source.read(self.band, window=pixels)
+                nodata = source.nodatavals[self.band - 1]
                 known = np.ones(window.shape, bool)
-                if mask is not None:
-                    known = mask.valid(source, [1], pixels)[0]
+                if self.mask is not None:
+                    known = self.mask.valid(source, [self.band], pixels)[0]
         except RasterioError as error:
             raise OptionError(
                 f"mask '{self.path}' cannot be read ({plain(error)})",
@@ -124,14 +128,16 @@ def lay_over(path: str, grid: Grid) -> GriddedFlags | None:
     with quiet_gdal(path), open_raster(path) as source:
         crs = None if source.crs is None else pyproj.CRS.from_wkt(source.crs.to_wkt())
         raster = Grid(source.height, source.width, source.transform, crs)
-        if only_band(source) is None:
+        only = only_band(source)
+        if only is None:
             raise OptionError(
                 f"mask '{path}' has {source.count} bands, and nothing tells which of them is the mask",
                 hint="give a raster of one band, in which 0 is what is not masked",
             )
-    GriddedFlags(path, grid).read(Window(0, 0, 1, 1))  # a mask that cannot be used is refused here
+    flags = GriddedFlags(path, grid, *only)
+    flags.read(Window(0, 0, 1, 1))  # a mask that cannot be used is refused here
     shifts = _shifts_onto(raster, grid)
-    return GriddedFlags(path, grid, shifts) if shifts else None
+    return replace(flags, shifts=shifts) if shifts else None
 
 
 def _shifts_onto(raster: Grid, scene: Grid) -> tuple[float, ...]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from builders import cube_of, nm_tags, physical, write_tif
 from pyproj import CRS, Transformer
+from rasterio.enums import ColorInterp
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
 from hsi_geo.errors import OptionError
@@ -195,3 +197,28 @@ def test_an_alpha_band_beside_a_mask_is_none_of_its_bands(tmp_path: Path) -> Non
     path = write_tif(tmp_path / "mask.tif", mask, photometric="MINISBLACK", alpha="YES")
     _, valid = physical(open_scene(scene, mask=str(path)))
     np.testing.assert_array_equal(valid, mask[0] == 0)
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_the_band_beside_the_alpha_band_is_the_mask(
+    tmp_path: Path, alpha: int, shift: int, dtype: str
+) -> None:
+    """On the scene's pixels and moved by one to the right; where alpha is 0, nothing is said."""
+    scene = write_tif(tmp_path / "scene.tif", cube_of(3), band_tags=nm_tags([450, 550, 650]))
+    bands = np.zeros((2, 5, 7), dtype)
+    bands[1 - alpha, :, :3], bands[1 - alpha, 1, 6] = 1, 1
+    bands[alpha], bands[alpha, 4, :] = np.iinfo(dtype).max, 0
+    with rasterio.open(scene) as file:
+        place = file.transform @ Affine.translation(shift, 0)
+    path = write_tif(tmp_path / "mask.tif", bands, transform=place, photometric="MINISBLACK")
+    with rasterio.open(path, "r+") as file:
+        kinds = [ColorInterp.gray, ColorInterp.gray]
+        kinds[alpha] = ColorInterp.alpha
+        file.colorinterp = kinds
+    _, valid = physical(open_scene(scene, mask=str(path)))
+    masked = np.zeros((5, 7), bool)
+    masked[:, shift:] = bands[1 - alpha, :, : 7 - shift] > 0
+    masked[4] = False
+    np.testing.assert_array_equal(valid, ~masked)
