@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 from pandas.api.types import is_numeric_dtype
 
 from hsi_geo.io.files.text_encoding import decode_cell, find_codec, shown
+from hsi_geo.io.labels.geometry_repair import are_collapsed
 
 
 def read_layer(
@@ -25,7 +27,8 @@ def read_layer(
         options: Open options of GDAL's driver.
 
     Returns:
-        frame: The features, indexed by their ids in the file. Rings of polygons are closed; other broken geometries are missing.
+        frame: The features, indexed by their ids in the file. Rings of polygons are closed; other broken geometries are
+            missing, and so are those that closing leaves without an area.
         note: The encoding that texts were taken for, if the file does not state it; else None.
 
     Raises:
@@ -33,9 +36,20 @@ def read_layer(
     """
 
     def read(**more: Any) -> pd.DataFrame:
-        frame: pd.DataFrame = gpd.read_file(
-            path, layer=layer, fid_as_index=True, on_invalid="fix", **options, **more
-        )
+        def read_as(on_invalid: str) -> pd.DataFrame:
+            frame: pd.DataFrame = gpd.read_file(
+                path, layer=layer, fid_as_index=True, on_invalid=on_invalid, **options, **more
+            )
+            return frame
+
+        frame = read_as("fix")
+        if isinstance(frame, gpd.GeoDataFrame):
+            shapes = frame.geometry.to_numpy()
+            collapsed = are_collapsed(shapes)
+            if collapsed.any():
+                unrepaired = read_as("ignore").geometry.to_numpy()
+                shapes = np.where(collapsed, unrepaired, shapes)
+                frame = frame.set_geometry(gpd.GeoSeries(shapes, frame.index, crs=frame.crs))
         return frame
 
     if pyogrio.read_info(path, layer=layer)["driver"] != "ESRI Shapefile":

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import shapely
 
+from hsi_geo.io.labels.geometry_repair import are_collapsed
+
 #: Letters of the hemispheres of each axis, and the sign of each. "O" is east in German and west in French.
 _HEMISPHERES = {"x": {"E": 1.0, "W": -1.0}, "y": {"N": 1.0, "S": -1.0}}
 
@@ -82,7 +84,7 @@ def parse_geometry(text: str) -> tuple[shapely.Geometry | None, int | None]:
         text: Cell of a table.
 
     Returns:
-        geometry: None if the text is none.
+        geometry: None if the text is none. Rings are closed.
         srid: None if there is none, or if it is 0.
 
     Examples:
@@ -99,9 +101,9 @@ def parse_geometry(text: str) -> tuple[shapely.Geometry | None, int | None]:
     return _parsed(shapely.from_wkt, extended[2]), int(extended[1]) or None
 
 
-def _parsed(parse: Callable[[str], shapely.Geometry], text: str) -> shapely.Geometry | None:
-    unreadable = (shapely.errors.ShapelyError, ValueError, NotImplementedError)  # curves
+def _parsed(parse: Callable[..., shapely.Geometry], text: str) -> shapely.Geometry | None:
     try:
-        return parse(text)
-    except unreadable:
+        shape = parse(text, on_invalid="fix")  # None if it is broken
+        return parse(text, on_invalid="ignore") if are_collapsed(shape) else shape
+    except NotImplementedError:  # curves
         return None

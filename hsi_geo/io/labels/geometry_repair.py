@@ -1,11 +1,11 @@
-"""Repair of polygons that cross or cover themselves."""
+"""Repair of polygons that cross or cover themselves, and polygons without an area."""
 
 from __future__ import annotations
 
 import numpy as np
 import shapely
 
-from hsi_geo.arrays import AnyArray
+from hsi_geo.arrays import AnyArray, BoolArray
 
 
 def repair(shapes: AnyArray, *, keep_collapsed: bool = False) -> AnyArray:
@@ -32,3 +32,23 @@ def repair(shapes: AnyArray, *, keep_collapsed: bool = False) -> AnyArray:
         found[broken], method="structure", keep_collapsed=keep_collapsed
     )
     return found
+
+
+def are_collapsed(shapes: AnyArray) -> BoolArray:
+    """Which geometries are polygons without an area.
+
+    Open rings are closed where geometries are read (``on_invalid="fix"``). One of two corners is broken all the same,
+    and must not become a line that labels pixels.
+
+    Args:
+        shapes: (N,) geometries; None is fine.
+
+    Returns:
+        (N,) True for such polygons. Empty ones are none.
+
+    Example:
+        >>> are_collapsed(shapely.from_wkt(["POLYGON ((0 0, 1 1, 0 0))", "POINT (0 0)"])).tolist()
+        [True, False]
+    """
+    has_area = (shapely.get_dimensions(shapes) == 2) & ~shapely.is_empty(shapes)
+    return np.asarray(has_area & (shapely.area(shapes) == 0))
