@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -41,6 +41,10 @@ NUMBER_FIELDS = (
     "pointid",
     "uid",
     "pk",
+    "fid",
+    "no",
+    "nr",
+    "point",
 )
 
 
@@ -125,18 +129,23 @@ def find_class_field(
     )
 
 
-def number_cautions(values: pd.Series[Any], field: str, source: str) -> list[str]:
+def number_cautions(
+    values: pd.Series[Any], field: str, source: str, labels: Mapping[str, str]
+) -> list[str]:
     """Warn of a class field that most likely numbers the features, as nobody named it and all values differ.
 
     Args:
         values: (N,) class of each shot.
         field: Name of the field.
         source: Name of the file.
+        labels: Names of the field's values in the style of the layer: with names they are classes. QGIS repeats the
+            value where it has none.
     """
     is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if (
         field.lower() not in NUMBER_FIELDS
         or not is_number
+        or any(label != value for value, label in labels.items())
         or len(values) < 2
         or _is_repeated(values)
     ):

@@ -242,12 +242,13 @@ def _labelled(
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
     colors = _colors(frame, class_field) or _of_field(style.colors, style, class_field)
+    labels = _of_field(style.labels, style, class_field)
     return LabelledFile(
         frame.geometry,
         frame[class_field],
         ids,
         colors,
-        _of_field(style.labels, style, class_field),
+        labels,
         tuple(skipped),
         tuple(notes),
         columns is not None and frame.crs is None,
@@ -261,7 +262,7 @@ def _labelled(
         ),
         (
             *guess_cautions(fields_of(frame), class_field, name),
-            *(number_cautions(frame[class_field], class_field, name) if note else ()),
+            *(number_cautions(frame[class_field], class_field, name, labels) if note else ()),
         ),
     )
 

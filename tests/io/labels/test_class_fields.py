@@ -287,3 +287,41 @@ def test_an_only_field_that_numbers_the_features_gets_a_warning(
 ) -> None:
     shots = read_shots(write(tmp_path / "a.gpkg", fields), class_field=wanted)
     assert sum("numbers them" in warning for warning in shots.warnings) == cautions
+
+
+@pytest.mark.parametrize("field", ["id", "fid", "No", "nr", "point"])
+@pytest.mark.parametrize(("numbers", "cautions"), [([4, 1, 2, 3], 1), ([1, 2, 1, 3], 0)])
+def test_names_of_fields_that_number_the_rows_of_a_table(
+    tmp_path: Path, field: str, numbers: list[int], cautions: int
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"13.{place},50.1,{number}" for place, number in enumerate(numbers)]
+    path.write_text("\n".join([f"lon,lat,{field}", *rows]) + "\n")
+    shots = read_shots(path)
+    assert {one.name for one in shots.classes} == set(map(str, numbers))
+    assert sum("numbers them" in warning for warning in shots.warnings) == cautions
+
+
+@pytest.mark.parametrize(
+    ("attribute", "labels", "cautions"),
+    [
+        pytest.param("id", ["oak", "rye", "soil"], 0, id="names"),
+        pytest.param("id", ["oak", "2", "4"], 0, id="one name"),
+        pytest.param("id", ["1", "2", "4"], 1, id="no names"),
+        pytest.param("code", ["oak", "rye", "soil"], 1, id="another field"),
+    ],
+)
+def test_numbers_that_a_style_names_are_classes(
+    tmp_path: Path, attribute: str, labels: list[str], cautions: int
+) -> None:
+    path = write(tmp_path / "a.gpkg", {"id": [4, 1, 2, 9], "height": [0.5, 1.5, 2.25, 3.5]})
+    categories = "".join(
+        f'<category symbol="0" value="{value}" label="{label}"/>'
+        for value, label in zip((1, 2, 4), labels, strict=True)
+    )
+    path.with_suffix(".qml").write_text(
+        f'<qgis><renderer-v2 attr="{attribute}" type="categorizedSymbol"><categories>{categories}</categories>'
+        "</renderer-v2></qgis>"
+    )
+    shots = read_shots(path)
+    assert sum("numbers them" in warning for warning in shots.warnings) == cautions
