@@ -5,9 +5,9 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import HsiGeoError
@@ -16,18 +16,26 @@ from hsi_geo.io.files.limits import ARCHIVE_FILES
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.shapefiles import require_index
 from hsi_geo.io.readers.packages import is_archive, is_of_macos
-from hsi_geo.text import quoted
 
 Errors = type[HsiGeoError]
 
-#: Formats of one file that are looked for where an archive holds neither a Shapefile nor a database of ArcGIS.
-_SINGLE_FILES = (".gpkg", ".geojson", ".fgb", ".gml", ".kml", ".tab", ".mif", ".csv", ".tsv")
+#: Endings of files of features, the best first, and names of folders that are those of the format.
+_FORMATS = {
+    ".shp": ("shp", "shape", "shapes", "shapefile", "shapefiles"),
+    ".gdb": ("gdb", "filegdb", "geodatabase"),
+    ".gpkg": ("gpkg", "geopackage"),
+    ".geojson": ("geojson", "json"),
+    ".fgb": ("fgb", "flatgeobuf"),
+    ".gml": ("gml",),
+    ".kml": ("kml",),
+    ".tab": ("tab", "mapinfo"),
+    ".mif": ("mif", "mapinfo"),
+    ".csv": ("csv",),
+    ".tsv": ("tsv",),
+}
 
-#: Those of them that may lie beside a database of ArcGIS and only describe it.
+#: Those of them that may lie beside the others and only describe them.
 _TABLES = (".csv", ".tsv")
-
-#: Formats of which GDAL takes all files of an archive for layers, if there are no others.
-_LAYERED = (".fgb", ".tab", ".mif", *_TABLES)
 
 #: Larger layers stay in their archive, where GDAL reads them without unpacking.
 _UNPACKED_BYTES = 256 << 20
@@ -41,27 +49,31 @@ class VectorSource:
         path: The file as it was given, or the path of a file or folder in it, in GDAL's notation.
         archive: The archive; None where nothing has to be unpacked.
         members: Names of the files in the archive that belong together. The first one is opened.
-        layers: Names of the Shapefiles in several folders of an archive, of which none was chosen;
-            empty otherwise.
+        several: Names of the files of features in an archive, of which none was chosen; empty for one.
+        are_tables: Whether these are tables, which may only describe a raster beside them.
+        is_chosen: Whether the name of the layer chose the file among several.
         left_out: Names of tables in the archive that are not read, as there are features.
     """
 
     path: str
     archive: Path | None = None
     members: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
+    are_tables: bool = False
+    is_chosen: bool = False
     left_out: tuple[str, ...] = ()
 
 
 def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -> VectorSource:
     """Find the features in an archive; any other file is its own source.
 
+    One name in several formats is one file, if they lie in one folder or each in a folder named after its format.
+
     Args:
         name: Path of any file.
-        layer: Name of the Shapefile to choose where an archive holds several; None for no choice.
+        layer: Name of the file to choose where an archive holds several, maybe without its ending; None for no choice.
         what: What the file is meant to be, for messages ("shots file").
-        wrong: Raised if a Shapefile in the archive lacks its index, if the archive has several files of features that
-            are no layers of one, or too many files.
+        wrong: Raised if the Shapefile in the archive lacks its index, or if the archive has too many files.
 
     Returns:
         The source. It is the file itself where the archive cannot be read or holds nothing that is
@@ -80,78 +92,58 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
             hint="unpack it, and give the file itself",
         )
     inside = {PurePosixPath(one): one for one in sizes if not is_of_macos(one)}
-    shapes = [one for one in inside if one.suffix.lower() == ".shp"]
-    for shape in shapes:
-        siblings = (one.name for one in inside if one.parent == shape.parent)
-        require_index(shape.name, siblings, f"{what} '{name}'", wrong)
-    prefix = _gdal_prefix(path)
-    named = None if layer is None else find_name(layer, (one.stem for one in shapes))
-    chosen = [one for one in shapes if one.stem == named] or shapes
-    databases = {up for one in inside for up in one.parents if up.suffix.lower() == ".gdb"}
-    features, tables = _single_files(inside, {one.stem.lower() for one in shapes})
-    left_out = tuple(one.name for one in tables)
-    if named is None:
-        _require_one_source(f"{what} '{name}'", shapes, databases, features, wrong)
-    if len({one.parent for one in chosen}) > 1:
-        return VectorSource(name, layers=tuple(one.stem for one in chosen))
+    every = _files_of_features(inside)
+    features = [one for one in every if one.suffix.lower() not in _TABLES]
+    found = features or every
+    left_out = tuple(one.name for one in every if one not in found)
+    named = [one for one in found if layer and find_name(layer, [one.stem, one.name, str(one)])]
+    chosen = named or found
     if len(chosen) > 1:
-        folder = chosen[0].parent
-        return VectorSource(f"{prefix}/{folder}" if folder.name else prefix, left_out=left_out)
-    if not shapes:
-        if databases:
-            return VectorSource(f"{prefix}/{databases.pop()}", left_out=left_out)
-        chosen, left_out = (features, left_out) if features else (tables, ())
-    if len(chosen) != 1:
-        return VectorSource(name, left_out=left_out)
-    members = _parts(chosen[0], inside)
-    if sum(sizes[one] for one in members) > _UNPACKED_BYTES:
-        return VectorSource(f"{prefix}/{chosen[0]}", left_out=left_out)
-    return VectorSource(f"{prefix}/{chosen[0]}", path, tuple(members), left_out=left_out)
+        return VectorSource(name, several=_short_names(chosen), are_tables=not features)
+    if not chosen:
+        return VectorSource(name)
+    (one,) = chosen
+    if one.suffix.lower() == ".shp":
+        siblings = (other.name for other in inside if other.parent == one.parent)
+        require_index(one.name, siblings, f"{what} '{name}'", wrong)
+    source = VectorSource(
+        f"{_gdal_prefix(path)}/{one}", left_out=left_out, is_chosen=len(found) > 1
+    )
+    members = _parts(one, inside) if one in inside else []  # a database is a folder
+    if not members or sum(sizes[member] for member in members) > _UNPACKED_BYTES:
+        return source
+    return replace(source, archive=path, members=tuple(members))
 
 
-def _single_files(
-    inside: Iterable[PurePosixPath], taken: Collection[str]
-) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
-    """Files of features and tables, the best format of each name.
-
-    Args:
-        inside: Files of an archive.
-        taken: Names without ending, in lower case, of Shapefiles, which come before the same in another format.
-    """
-    ranks = {ending: rank for rank, ending in enumerate(_SINGLE_FILES)}
-    found: dict[str, PurePosixPath] = {}
-    for one in sorted(inside, key=lambda one: ranks.get(one.suffix.lower(), len(ranks))):
-        if one.suffix.lower() in ranks and one.stem.lower() not in taken:
-            found.setdefault(str(one.with_suffix("")).lower(), one)
-    features = [one for one in found.values() if one.suffix.lower() not in _TABLES]
-    return features, [one for one in found.values() if one not in features]
+def _files_of_features(inside: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Files of features, databases of ArcGIS and tables: of one file in several formats the best, sorted by format."""
+    inside = list(inside)
+    databases = {up for one in inside for up in one.parents if up.suffix.lower() == ".gdb"}
+    files = {one for one in inside if one.suffix.lower() in _FORMATS.keys() - {".gdb"}}
+    ranks = {ending: rank for rank, ending in enumerate(_FORMATS)}
+    kept: dict[str, list[PurePosixPath]] = {}
+    for one in sorted(files | databases, key=lambda one: (ranks[one.suffix.lower()], one)):
+        others = kept.setdefault(one.stem.lower(), [])
+        if not any(_are_one(one, other) for other in others):
+            others.append(one)
+    found = [one for others in kept.values() for one in others]
+    return sorted(found, key=lambda one: (ranks[one.suffix.lower()], one))
 
 
-def _require_one_source(
-    called: str,
-    shapes: Sequence[PurePosixPath],
-    databases: Collection[PurePosixPath],
-    features: Sequence[PurePosixPath],
-    wrong: Errors,
-) -> None:
-    """Refuse an archive with files that GDAL does not open together: the features of all but one would be lost.
+def _are_one(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """Whether two files with one name are the same features in two formats."""
+    if one.suffix.lower() == other.suffix.lower():
+        return False
+    by_format = all(
+        file.parent.name.lower() in _FORMATS[file.suffix.lower()] for file in (one, other)
+    )
+    return one.parent == other.parent or (by_format and one.parent.parent == other.parent.parent)
 
-    Args:
-        called: What the message calls the archive ("shots file 'a.zip'").
-        shapes: Its Shapefiles, which GDAL opens together.
-        databases: Its databases of ArcGIS.
-        features: Its files of other formats.
-        wrong: Raised if there are several.
-    """
-    endings = {one.suffix.lower() for one in features}
-    is_one = len(features) < 2 or (len(endings) == 1 and endings <= set(_LAYERED))
-    kinds = bool(shapes) + len(databases) + bool(features)
-    if kinds > 1 or not is_one:
-        raise wrong(
-            f"{called} holds several files of features: "
-            f"{quoted([one.name for one in (*shapes, *sorted(databases), *sorted(features))])}",
-            hint="unpack it, and give the files themselves",
-        )
+
+def _short_names(files: Sequence[PurePosixPath]) -> tuple[str, ...]:
+    """Names of files, with their folders if two have one name without ending."""
+    is_unique = len({one.stem.lower() for one in files}) == len(files)
+    return tuple(one.name if is_unique else str(one) for one in files)
 
 
 @contextmanager

@@ -86,13 +86,21 @@ def read_vector(
         require_allowed_links(name, wrong=wrong)
     require_parts(name, what, wrong)
     source = find_vector_source(name, layer, what, wrong)
-    if source.layers:
-        raise _several_layers(name, source.layers, what, wrong, chooses_layer)
+    if source.several:
+        choice = "choose one with --layer, or " * chooses_layer
+        # A raster beside tables is looked for, see `is_unopened`.
+        cause = DataSourceError("tables") if source.are_tables else None
+        raise wrong(
+            f"{what} '{name}' holds several files of features: {quoted(source.several)}",
+            hint=f"{choice}unpack it, and give one of them",
+        ) from cause
     with gdal_offline(name), unpacked_source(source) as file:
         if file != name:
             require_local(file, f"{what} '{name}':", wrong)
         elif is_archive(Path(name)):
             require_local_archive(name, what, wrong)
+        if source.is_chosen and find_name(str(layer), _layers_in(file)) is None:
+            layer = None  # it named the file
         frame = _read_file(name, file, what, layer, wrong, tables, chooses_layer, kept)
     if source.left_out:
         verb = "are" if len(source.left_out) > 1 else "is"
@@ -220,6 +228,15 @@ def _layers(name: str) -> list[str]:
     # Tables without geometry, such as QGIS's layer_styles, do not count.
     layers = [str(row[0]) for row in listed if row[1] is not None]
     return layers or [str(row[0]) for row in listed]
+
+
+def _layers_in(file: str) -> list[str]:
+    """Names of the layers of a file, none if GDAL cannot open it."""
+    try:
+        with openable(file) as opened:
+            return _layers(opened)
+    except UNREADABLE:
+        return []
 
 
 def _several_layers(

@@ -79,6 +79,7 @@ def archive_of(folder: Path, *names: str) -> Path:
     inside.mkdir()
     for name in names:
         path = inside / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         left = 10.0 if path.stem == "a" else 11.0
         points = gpd.GeoDataFrame(
             {"class": LABELS.get(path.stem, [])},
@@ -100,11 +101,13 @@ def archive_of(folder: Path, *names: str) -> Path:
             with rasterio.open(path, "w", **place, **profile) as file:
                 file.write(np.array([[1, 0, 2], [1, 1, 0]], np.uint8), 1)
         else:
-            points.to_file(path, driver="KML" if path.suffix == ".kml" else None)
+            driver = {".kml": "KML", ".gdb": "OpenFileGDB"}.get(path.suffix)
+            layer = {"layer": "inner"} if path.suffix in (".gdb", ".gpkg") else {}
+            points.to_file(path, driver=driver, **layer)
     archive = folder / "labels.zip"
     with zipfile.ZipFile(archive, "w") as file:
-        for path in sorted(inside.iterdir()):
-            file.write(path, f"data/{path.name}")
+        for path in sorted(one for one in inside.rglob("*") if one.is_file()):
+            file.write(path, f"data/{path.relative_to(inside)}")
     return archive
 
 
@@ -115,15 +118,21 @@ def archive_of(folder: Path, *names: str) -> Path:
         ("a.shp", "b.geojson"),
         ("a.gpkg", "b.gpkg"),
         ("a.geojson", "b.geojson"),
-        ("a.kml", "b.gpkg"),
-        ("a.tab", "b.gpkg"),
+        ("a.gpkg", "b.kml"),
+        ("a.gpkg", "b.tab"),
+        ("a.shp", "b.gdb"),
+        ("a.fgb", "b.fgb"),
+        ("a.csv", "b.csv"),
+        ("data/a/b.shp", "data/b/b.geojson"),
+        ("data/b.gdb", "data/gpkg/b.gpkg"),
+        ("data/gpkg/b.gpkg", "data/old/geojson/b.geojson"),
     ],
 )
 def test_files_of_features_that_would_be_lost_are_named(
     tmp_path: Path, names: tuple[str, str]
 ) -> None:
     with pytest.raises(ShotsError, match=f"several files of features: '{names[0]}', '{names[1]}'"):
-        read_shots(archive_of(tmp_path, *names))
+        read_shots(archive_of(tmp_path, *(name.removeprefix("data/") for name in names)))
 
 
 @pytest.mark.parametrize(
@@ -131,6 +140,11 @@ def test_files_of_features_that_would_be_lost_are_named(
     [
         (("a.shp", "a.geojson", "a.kml"), ""),
         (("a.gpkg", "a.geojson"), ""),
+        (("gpkg/a.gpkg", "geojson/a.geojson"), ""),
+        (("shp/a.shp", "gpkg/a.gpkg", "GeoJSON/a.geojson"), ""),
+        (("a.gdb", "a.shp"), ""),
+        (("gdb/a.gdb", "shapefiles/a.shp"), ""),
+        (("a.gpkg", "x/a.csv"), "'a.csv'"),
         (("a.gpkg", "legend.csv"), "'legend.csv'"),
         (("a.shp", "b.csv"), "'b.csv'"),
         (("a.tab", "b.csv"), "'b.csv'"),
@@ -145,11 +159,31 @@ def test_one_name_in_several_formats_is_one_file_and_tables_left_out_get_a_note(
     assert [n.partition(" in ")[0] for n in shots.notes if "not read" in n] == [note] * bool(note)
 
 
-def test_a_shapefile_among_several_files_is_chosen_by_its_name(tmp_path: Path) -> None:
-    shots = read_shots(archive_of(tmp_path, "a.gpkg", "b.shp"), layer="b")
-    assert [one.name for one in shots.classes] == ["roof", "tree"]
+@pytest.mark.parametrize("other", ["a.shp", "a.gpkg", "a.gdb", "a.geojson"])
+@pytest.mark.parametrize("name", ["b.shp", "b.gpkg", "b.gdb", "b.geojson"])
+def test_a_file_among_several_is_chosen_by_its_name(tmp_path: Path, name: str, other: str) -> None:
+    """Layers of GeoPackages and databases have another name here."""
+    path = archive_of(tmp_path, other, name)
+    assert [one.name for one in read_shots(path, layer="b").classes] == ["roof", "tree"]
+    with pytest.raises(ShotsError, match="several files of features"):
+        read_shots(path, layer="inner")
 
 
-def test_a_raster_beside_the_table_of_its_legend_is_read(tmp_path: Path) -> None:
-    shots = read_shots(archive_of(tmp_path, "c.tif", "legend.csv"))
+def test_files_of_one_name_are_chosen_by_their_folders(tmp_path: Path) -> None:
+    path = archive_of(tmp_path, "x/a.shp", "y/a.geojson", "y/b.gpkg")
+    with pytest.raises(ShotsError, match=r"features: 'data/x/a\.shp', 'data/y/a\.geojson'; choose"):
+        read_shots(path, layer="a")
+    for layer in ("data/y/a.geojson", "a.shp"):
+        assert {one.name for one in read_shots(path, layer=layer).classes} == {"soil", "tree"}
+    assert {one.name for one in read_shots(path, layer="b.gpkg").classes} == {"roof", "tree"}
+
+
+def test_a_table_among_several_is_chosen_by_its_name(tmp_path: Path) -> None:
+    path = archive_of(tmp_path, "a.csv", "b.csv")
+    assert {one.name for one in read_shots(path, layer="b").classes} == {"roof", "tree"}
+
+
+@pytest.mark.parametrize("tables", [("legend.csv",), ("legend.csv", "b.csv")])
+def test_a_raster_beside_tables_is_read(tmp_path: Path, tables: tuple[str, ...]) -> None:
+    shots = read_shots(archive_of(tmp_path, "c.tif", *tables))
     assert [one.value for one in shots.classes] == [1, 2]

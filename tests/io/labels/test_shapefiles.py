@@ -94,10 +94,11 @@ def test_read_shots_needs_layer_for_several_shapefiles_in_archive(
     tmp_path: Path, shapes: Path, inside: tuple[str, str], name: str
 ) -> None:
     path = packed(tmp_path / name, shapes, *inside)
-    with pytest.raises(ShotsError, match="has 2 layers: 'a', 'b'; choose one with layer="):
+    message = "several files of features: 'a.shp', 'b.shp'; choose one with layer="
+    with pytest.raises(ShotsError, match=message):
         read_shots(path)
     assert [c.name for c in read_shots(path, layer="b").classes] == ["x", "y"]
-    with pytest.raises(ShotsError, match=r"layer 'c', only|has 2 layers: 'a', 'b'"):
+    with pytest.raises(ShotsError, match=message):
         read_shots(path, layer="c")
 
 
