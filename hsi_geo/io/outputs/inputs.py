@@ -31,8 +31,9 @@ _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 #: Bytes at the beginning of a file that show whether it lists other files.
 _HEAD = 4096
 
-#: Elements of XML that hold names and values of classes. They may be those of folders: maps of forest lie in "forest".
-_OF_CLASSES = frozenset(("Category", "F"))
+#: Elements of XML, and keys of metadata, that hold names of files or stores. A name in others, such as that of a class or the
+#: number of a band, may be that of a folder with results: maps of forest lie in "forest".
+_OF_FILES = re.compile(r"(file|filename|dataset|source|url)$", re.IGNORECASE)
 
 #: Start of texts with names of other files that GDAL reads.
 _LISTS = re.compile(rb"<(VRTDataset|MRF_META|OGRVRTDataSource|GDALTileIndexDataset|GDAL_WMS)\b")
@@ -213,7 +214,10 @@ def _may_name(text: str, names: set[str], marked: Iterable[str]) -> bool:
 
 
 def _named_in_xml(path: Path) -> Iterator[Path]:
-    """Files in the texts of a VRT: sources, overviews, masks, and sources of warped rasters."""
+    """Files in the texts of a VRT or .aux.xml: sources, overviews, masks, and sources of warped rasters.
+
+    A folder counts where a file or a store is named, a file in any text.
+    """
     try:
         content = BytesIO(as_utf8(path.read_bytes()))
         entries = _entries_of(path.parent)
@@ -222,9 +226,10 @@ def _named_in_xml(path: Path) -> Iterator[Path]:
         for _, element in ET.iterparse(content, events=("end",)):
             text = (element.text or "").strip()
             # Statistics and descriptions of bands are thousands of texts, for which the disk is not asked.
-            names_files = element.tag not in _OF_CLASSES and 0 < len(text) < _HEAD
-            if names_files and _may_name(text, names, marked):
-                yield from paths_in(text, path.parent, entries)
+            if 0 < len(text) < _HEAD and _may_name(text, names, marked):
+                may_be_folder = _OF_FILES.search(element.get("key") or element.tag)
+                found = paths_in(text, path.parent, entries)
+                yield from (one for one in found if may_be_folder or not one.is_dir())
             element.clear()
     except (ET.ParseError, OSError):
         return  # the reader of the file reports it

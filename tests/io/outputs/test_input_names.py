@@ -114,17 +114,56 @@ def test_inputs_are_found_from_a_folder_that_was_deleted(
         inputs.refuse_input_overwrite([tmp_path / "Other"], [scene])
 
 
-@pytest.mark.parametrize("element", ["Category", "F"])
-def test_names_of_classes_are_no_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, element: str
+#: Texts that describe a raster. A band is called 3, or its class forest.
+DESCRIBING = [
+    "<Category>{}</Category>",
+    "<F>{}</F>",
+    "<Description>{}</Description>",
+    "<Name>{}</Name>",
+    "<UnitType>{}</UnitType>",
+    '<MDI key="CLASS_1">{}</MDI>',
+    "<SourceBand>{}</SourceBand>",
+]
+
+#: Those of a file or a store that is read.
+NAMING = [
+    '<SourceFilename relativeToVRT="1">{}</SourceFilename>',
+    '<MDI key="OVERVIEW_FILE">{}</MDI>',
+    '<MDI key="X_DATASET">{}</MDI>',
+    "<SrcDataSource>{}</SrcDataSource>",
+    "<IndexDataset>{}</IndexDataset>",
+]
+
+
+def files_named(folder: Path, ending: str, root: str, element: str, name: str) -> set[str]:
+    """Names of the files behind a raster beside a text, or that is a text, with a name in an element."""
+    (folder / "map.dat").write_bytes(b"no raster")
+    text = element.format(name)
+    (folder / f"map.dat{ending}").write_text(f"<{root}>{text}</{root}>")
+    raster = folder / ("map.dat.vrt" if ending == ".vrt" else "map.dat")
+    found = {path.name for path, _ in inputs.files_behind(raster)}
+    return found - {"map.dat", f"map.dat{ending}"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "root"), [(".aux.xml", "PAMDataset"), (".vrt", "VRTDataset")], ids=["aux", "vrt"]
+)
+@pytest.mark.parametrize("element", [*DESCRIBING, *NAMING])
+@pytest.mark.parametrize("name", ["forest", "3"])
+def test_folders_count_only_where_files_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, element: str, name: str, ending: str, root: str
 ) -> None:
     """A map with the class "forest" reads nothing of the folder "forest": results there were never replaced."""
-    (tmp_path / "forest").mkdir()
-    (tmp_path / "forest" / "areas.csv").write_text("an output")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "areas.csv").write_text("an output")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "map.dat").write_bytes(b"no raster")
-    text = f"<PAMDataset><{element}>forest</{element}></PAMDataset>"
-    (tmp_path / "map.dat.aux.xml").write_text(text)
-    inputs.refuse_input_overwrite([tmp_path / "forest" / "areas.csv"], [tmp_path / "map.dat"])
-    found = {path.name for path, _ in inputs.files_behind(tmp_path / "map.dat")}
-    assert found == {"map.dat", "map.dat.aux.xml"}
+    wanted = {"areas.csv"} if element in NAMING else set()
+    assert files_named(tmp_path, ending, root, element, name) == wanted
+    if not wanted:
+        inputs.refuse_input_overwrite([tmp_path / name / "areas.csv"], [tmp_path / "map.dat"])
+
+
+@pytest.mark.parametrize("element", [*DESCRIBING, *NAMING])
+def test_files_count_in_any_element(tmp_path: Path, element: str) -> None:
+    (tmp_path / "forest").write_text("an input")
+    assert files_named(tmp_path, ".aux.xml", "PAMDataset", element, "forest") == {"forest"}
