@@ -73,17 +73,11 @@ def test_polygons_of_an_earlier_map_stay_if_a_batch_reads_them(
     predict(tiles[0], model, out=folder / f"{tiles[0].stem}.tif", options=first)
     before, item = polygons.read_bytes(), folder / f"{tiles[0].stem}_stac.json"
     assert item.exists()
-    read = {"mask": polygons} if option == "mask" else {}
-    zones = {"zones": polygons, "zone_field": "name"} if option == "zones" else {}
-    batch(
-        tiles[:2],
-        model,
-        folder,
-        scheduler=scheduler,
-        overwrite=True,
-        options=MapOptions(**zones),
-        **read,
-    )
+    zones = polygons if option == "zones" else None
+    options = MapOptions(zones=zones, zone_field=None if zones is None else "name")
+    mask = polygons if option == "mask" else "auto"
+    few = tiles[:2]
+    batch(few, model, folder, scheduler=scheduler, overwrite=True, options=options, mask=mask)
     assert polygons.read_bytes() == before
     assert not item.exists()  # what is not read goes
 

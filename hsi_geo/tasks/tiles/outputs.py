@@ -126,7 +126,7 @@ def write_overview(
     maps: Sequence[MappedTile],
     classes: ClassTable,
     together: MapOptions,
-    inputs: Iterable[Name],
+    inputs: Sequence[Name],
     reporter: Reporter,
 ) -> dict[str, Path]:
     """Write one mosaic for each CRS, one of its confidence if the maps have theirs, and STAC items, of this batch's maps.
@@ -214,7 +214,7 @@ def _stale_layers(
     layers: Sequence[str],
     endings: Iterable[str],
     newest_ns: int,
-    inputs: Iterable[Name],
+    inputs: Sequence[Name],
     reporter: Reporter,
 ) -> list[Path]:
     """Layers and tables that an earlier batch wrote, and this one does not write, but for those that it reads.
