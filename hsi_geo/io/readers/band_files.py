@@ -20,7 +20,7 @@ from hsi_geo.errors import SceneError
 from hsi_geo.io.files.paths import stamp
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.band_file_pixels import BandFilePixels
-from hsi_geo.io.readers.band_names import parse_band_name
+from hsi_geo.io.readers.band_names import parse_band_names
 from hsi_geo.io.readers.band_sets import BandFile, BandSet, find_band_sets, left_out
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
@@ -81,13 +81,14 @@ def read_band_files(package: Package) -> SceneFile | None:
     first = heads[0]
     numbers = np.array([file.number for file in files])
     is_hyperion = all(_HYPERION.match(PurePosixPath(file.name).name) for file in files)
+    described = parse_band_names([head.description for head in heads]) or [None] * len(heads)
     tags = find_bands(
         {},
         [head.tags for head in heads],
         [head.imagery for head in heads],
         [
-            head.description if parse_band_name(head.description) else file.wavelength
-            for file, head in zip(files, heads, strict=True)
+            head.description if known else file.wavelength
+            for file, head, known in zip(files, heads, described, strict=True)
         ],
     )
     scale = np.concatenate([head.about.values.scale for head in heads])

@@ -1,88 +1,120 @@
-"""Wavelengths in the names of bands, as programs and people write them."""
+"""Wavelengths in the names of bands, as programs and people write them.
+
+A number before a wavelength may be the lower limit of the band (450-460 nm), thousands (1 230,5 nm), or no part of
+it, such as the number of the band (Band 3 450 nm). All names of a file together tell which of them it is.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-import numpy as np
+from hsi_geo.io.readers.band_limits import Limits, are_limits
+from hsi_geo.io.readers.written_numbers import Written, are_counted
 
-from hsi_geo.wavelength_units import OPTICAL_NM, to_nm
+#: What units of wavelengths are called in names.
+UNIT = r"(?:nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|[µμ]m)"
 
-_NUMBER = r"(?:\d+(?:[.,p]\d+)*\.?|\.\d+)(?:e[-+]?\d+)?"
-_UNIT = r"(?:nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|µm|μm)"
+_NUMBER = r"(?:(?<!\d)\d+(?:[.,p'\u2019\u00a0\u2009\u202f]\d+|[ ]\d{3}(?!\d))*\.?|(?<!\d)\.\d+)(?:e[-+]?\d+)?"
 
 #: The limits of a band (450-460 nm), or a number with a unit, which may have a tolerance.
 _LIMITS_OR_CENTRE = re.compile(
-    rf"(?P<low>{_NUMBER})\s*(?P<first>{_UNIT})?\s*(?:-|\u2013|to)\s*(?P<high>{_NUMBER})\s*(?P<last>{_UNIT})(?![^\W_])"
-    rf"|(?P<centre>{_NUMBER})(?:\s*(?:±|\+/?-)\s*{_NUMBER})?\s*(?P<unit>{_UNIT})(?![^\W_])",
+    rf"(?P<low>{_NUMBER})\s*(?P<first>{UNIT})?\s*(?:-|\u2013|to)\s*(?P<high>{_NUMBER})\s*(?P<last>{UNIT})(?![^\W_])"
+    rf"|(?P<centre>{_NUMBER})(?:\s*(?:±|\+/?-)\s*{_NUMBER})?\s*(?P<unit>{UNIT})(?![^\W_])",
     re.IGNORECASE,
 )
 
-#: What stands before the width of a band, and before its number.
+#: What stands before the width of a band.
 _BEFORE_WIDTH = re.compile(r"(?:fwhm|width|resolution)[\W_]*$", re.IGNORECASE)
-_BEFORE_COUNT = re.compile(r"(?:\bb|band|channel|\bch)[\s_.:#]*$", re.IGNORECASE)
 
-#: Numbers whose commas may separate thousands.
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+#: Longer names are read up to here.
+_LONGEST = 200
 
-#: A number with a decimal point.
-_PLAIN = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?")
-
-#: The upper limit of a band is at most this many times the lower one.
-_WIDEST = 2
+Wavelength = tuple[float, str]
 
 
-def parse_band_name(name: str) -> tuple[float, str] | None:
-    """The wavelength and its unit in the name of a band, None if there is none.
+def parse_band_names(names: Sequence[str]) -> list[Wavelength | None] | None:
+    """The wavelengths and their units in the names of the bands of a file.
 
     Args:
-        name: Description of a band in a file.
+        names: (C,) descriptions of its bands, in their order.
 
     Returns:
-        The first wavelength that is no width. It is the middle if the name has the limits of the band.
+        (C,) the first wavelength of each name that is no width, and the middle if the name has the limits of the band;
+        None for a name without one. None instead of the list if the names can be read in two ways.
 
     Example:
-        >>> parse_band_name("band 7 (0.5436 Micrometers)")
-        (0.5436, 'Micrometers')
-        >>> parse_band_name("450-460 nm"), parse_band_name("1,650.5 nm"), parse_band_name("450,5 nm")
-        ((455.0, 'nm'), (1650.5, 'nm'), (450.5, 'nm'))
+        >>> parse_band_names(["band 7 (0.5436 Micrometers)", "450-460 nm", "1,650.5 nm", "NDVI"])
+        [(0.5436, 'Micrometers'), (455.0, 'nm'), (1650.5, 'nm'), None]
+        >>> parse_band_names(["1 450 nm", "2 550 nm", "3 650 nm"])
+        [(450.0, 'nm'), (550.0, 'nm'), (650.0, 'nm')]
+        >>> parse_band_names(["950 nm", "1 050 nm", "1 450 nm"])
+        [(950.0, 'nm'), (1050.0, 'nm'), (1450.0, 'nm')]
+        >>> parse_band_names(["1 650 nm", "2 200 nm"]) is None
+        True
     """
-    for match in _LIMITS_OR_CENTRE.finditer(name):
-        if not _BEFORE_WIDTH.search(name[: match.start()]):
-            return _wavelength(match)
-    return None
+    matches = [_match(name) for name in names]
+    pairs = {band: pair for band, match in enumerate(matches) if match and (pair := _pair(match))}
+    have_limits = are_limits(list(pairs.values()))
+    written = {
+        band: _centre(match)
+        for band, match in enumerate(matches)
+        if match is not None and not (have_limits and band in pairs)
+    }
+    have_counts = are_counted(list(written.values()))
+    if have_limits is None or have_counts is None:
+        return None
+    found: list[Wavelength | None] = [None] * len(names)
+    for band, number in written.items():
+        found[band] = number.value(counted=have_counts), number.unit
+    if have_limits:
+        for band, pair in pairs.items():
+            found[band] = pair.middle, pair.unit
+    for band, match in enumerate(matches):
+        if match is not None and (middle := _middle_of_two(match)) is not None:
+            found[band] = middle
+    return found
 
 
-def _wavelength(match: re.Match[str]) -> tuple[float, str]:
+def _match(name: str) -> re.Match[str] | None:
+    name = name[:_LONGEST]
+    matches = _LIMITS_OR_CENTRE.finditer(name)
+    return next((m for m in matches if not _BEFORE_WIDTH.search(name[: m.start()])), None)
+
+
+def _written(match: re.Match[str], group: str, unit: str) -> Written:
+    return Written.of(match[group], unit, match.string[: match.start(group)])
+
+
+def _pair(match: re.Match[str]) -> Limits | None:
+    """Two numbers before one unit, which may be limits; None if there are none."""
+    if match["low"] is None or match["first"]:
+        return None
+    low, high = (_written(match, side, match["last"]) for side in ("low", "high"))
+    return Limits.of(low, high)
+
+
+def _centre(match: re.Match[str]) -> Written:
+    """The wavelength of a name without limits."""
     if match["unit"]:
-        return _number(match, "centre", match["unit"]), match["unit"]
-    first, last = match["first"] or match["last"], match["last"]
-    low, high = _number(match, "low", first), _number(match, "high", last)
-    if first == last and low < high <= _WIDEST * low and not _is_numbered(match):
-        return (low + high) / 2, last
-    # The number of a band before its wavelength, or a width after it.
-    return (low, first) if match["first"] else (high, last)
+        return _written(match, "centre", match["unit"])
+    high = _written(match, "high", match["last"])
+    if not match["first"]:
+        return high
+    low = _written(
+        match, "low", match["first"]
+    )  # a width may stand after the wavelength, or before it
+    return high if low.optical is None and high.optical is not None else low
 
 
-def _is_numbered(match: re.Match[str]) -> bool:
-    """Whether a dash stands between the number of a band and its wavelength, as in "Band 500 - 800 nm"."""
-    has_blanks = match.string[match.end("low")].isspace()
-    return has_blanks and not match["first"] and _follows_count(match, "low")
-
-
-def _follows_count(match: re.Match[str], group: str) -> bool:
-    return _BEFORE_COUNT.search(match.string[: match.start(group)]) is not None
-
-
-def _number(match: re.Match[str], group: str, unit: str) -> float:
-    """A number in the name of a band. A comma in it is the decimal sign, or separates thousands or the number of the band."""
-    text = match[group].lower().replace("p", ".")
-    if "," in text and _follows_count(match, group):
-        text = text.partition(",")[2]
-    if _THOUSANDS.fullmatch(text):
-        whole = float(text.replace(",", ""))
-        low, high = OPTICAL_NM
-        if "." in text or low <= to_nm(np.array([whole]), unit)[0] <= high:
-            return whole
-    *_, number = _PLAIN.findall(text.replace(",", "."))
-    return float(number)
+def _middle_of_two(match: re.Match[str]) -> Wavelength | None:
+    """The middle of limits that have a unit each; None if there are none."""
+    if not match["first"]:
+        return None
+    low, high = (
+        _written(match, side, match[unit]).optical
+        for side, unit in (("low", "first"), ("high", "last"))
+    )
+    if low is None or high is None or not low < high:
+        return None
+    return (low + high) / 2, "nm"

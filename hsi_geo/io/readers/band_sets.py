@@ -15,6 +15,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from hsi_geo.io.readers.auxiliary_names import is_auxiliary
+from hsi_geo.io.readers.band_limits import WIDEST
+from hsi_geo.io.readers.band_names import UNIT
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.wavelength_units import MICROMETRES, OPTICAL_NM, parse_unit, to_nm
 
@@ -24,7 +26,7 @@ FEWEST_FILES = 3
 _IMAGE = re.compile(r"\.(tif|tiff)$", re.IGNORECASE)
 
 #: A number with a unit of wavelengths. Its fraction may follow a comma or, as in "450p5nm", a p.
-_UNIT = r"(?P<unit>nanomet(?:er|re)s?|micromet(?:er|re)s?|microns?|nm|um|[µμ]m)(?![^\W\d_])"
+_UNIT = rf"(?P<unit>{UNIT})(?![^\W\d_])"
 _WAVELENGTH = re.compile(
     rf"(?<!\d)(?P<whole>\d{{1,6}})(?:[.,p](?P<part>\d{{1,6}}))?(?=[ _\-]*{_UNIT})",
     re.IGNORECASE,
@@ -36,9 +38,6 @@ _LIMITS = re.compile(
     rf"(?P<high>\d{{1,6}}(?:[.,p]\d{{1,6}})?)(?=[ _\-]*{_UNIT})",
     re.IGNORECASE,
 )
-
-#: The upper limit of a band is at most this many times the lower one.
-_WIDEST = 2
 
 #: Where the number of a band begins in a name: at its beginning, or after B, Band or a separator; and where it ends:
 #: before a separator, or a letter of words such as nir and nmrefl.
@@ -263,7 +262,7 @@ def _limits(stem: str) -> Iterator[_Field]:
         low, high = (float(re.sub("[,p]", ".", match[side].lower())) for side in ("low", "high"))
         unit = match["unit"]
         ends = [_Field(0, 0, str(value), unit) for value in (low, high)]
-        if low < high <= _WIDEST * low and _are_wavelengths(ends):
+        if low < high <= WIDEST * low and _are_wavelengths(ends):
             middle = f"{(low + high) / 2:.10g}"
             yield _Field(match.start("low"), match.end("high"), middle, unit, str(low))
 

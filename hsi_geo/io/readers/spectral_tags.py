@@ -13,7 +13,7 @@ from hsi_geo.arrays import BoolArray, Float64Array, IndexArray
 from hsi_geo.io.files.beside import is_file, read_small_file
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.side_files import header_names
-from hsi_geo.io.readers.band_names import parse_band_name
+from hsi_geo.io.readers.band_names import parse_band_names
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
     HeaderLists,
@@ -315,7 +315,13 @@ def _from_imagery(by_band: Sequence[Tags]) -> DeclaredBands | None:
 
 
 def _from_names(names: Sequence[str], warnings: list[str]) -> DeclaredBands | None:
-    found = [known for name in names if (known := parse_band_name(name)) is not None]
+    read = parse_band_names(names)
+    if read is None:
+        warnings.append(
+            f"the names of its bands, such as '{names[0]}', can be read as different wavelengths: not used"
+        )
+        return None
+    found = [known for known in read if known is not None]
     if found and len(found) < len(names):
         warnings.append(
             f"the names of {len(found)} of its {len(names)} bands hold a wavelength: not used"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,17 @@ import numpy as np
 import pytest
 from builders import cube_of, write_tif
 
-from hsi_geo.io.readers.band_names import parse_band_name
+from hsi_geo.io.readers.band_names import parse_band_names
+from hsi_geo.io.readers.spectral_tags import find_bands
 from hsi_geo.io.scenes.properties import bands_of
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.wavelength_units import to_nm
+
+
+def in_nm(names: list[str]) -> list[float]:
+    found = parse_band_names(names)
+    assert found is not None
+    return [float(to_nm(np.array([one[0]]), one[1])[0]) for one in found if one is not None]
 
 
 @pytest.mark.parametrize(
@@ -45,21 +53,45 @@ from hsi_geo.wavelength_units import to_nm
         ("0,4435 um", 443.5),
         ("1,234 um", 1234.0),
         ("0,443 um", 443.0),
-        ("Band 2,443.5 nm", 443.5),
+        ("Band 2,443.5 nm", 2443.5),
+        ("Band 21,443.5 nm", 443.5),
+        ("Band 1,2,443.5 nm", 443.5),
+        ("Channel 1,234.5 nm", 1234.5),
+        ("Band 450,5 nm", 450.5),
+        ("1 230,5 nm", 1230.5),
+        ("1\u00a0230,5 nm", 1230.5),
+        ("1\u202f230,5 nm", 1230.5),
+        ("1\u00a0230 nm", 1230.0),
+        ("B1 1.050,5 nm", 1050.5),
+        ("1'234.5 nm", 1234.5),
+        ("Band 1 450 nm", 450.0),
+        ("Band 1 450.5 nm", 450.5),
+        ("Band 300-450nm", 450.0),
+        ("B300-450nm", 450.0),
+        ("x_B300-450nm", 450.0),
+        ("300 - 450 nm", 375.0),
+        ("450 nm - 460 NM", 455.0),
+        ("0.45 \u00b5m \u2013 0.46 \u03bcm", 455.0),
+        ("450 nanometer - 460 nm", 455.0),
+        ("450 nm - 0.46 um", 455.0),
+        ("10 nm - 443 nm", 443.0),
+        ("8-14 um", 11000.0),
+        ("1 450-1 460 nm", 1455.0),
+        ("Band 1 450-460 nm", 455.0),
+        ("b1p450nm", 450.0),
+        ("0p443um", 443.0),
         ("refl_443p5nm_clean", 443.5),
     ],
 )
-def test_parse_band_name_finds_a_wavelength(name: str, nm: float) -> None:
-    found = parse_band_name(name)
-    assert found is not None
-    assert to_nm(np.array([found[0]]), found[1]) == pytest.approx(nm)
+def test_a_name_has_a_wavelength(name: str, nm: float) -> None:
+    assert in_nm([name]) == pytest.approx([nm])
 
 
 @pytest.mark.parametrize(
     "name", ["", "Band 12", "10 m", "channel_0 (381.0055927)", "NDVI", "7 nmol", "60 minutes"]
 )
-def test_parse_band_name_without_a_wavelength_is_none(name: str) -> None:
-    assert parse_band_name(name) is None
+def test_a_name_without_a_wavelength_has_none(name: str) -> None:
+    assert parse_band_names([name]) == [None]
 
 
 @pytest.mark.parametrize(
@@ -78,3 +110,70 @@ def test_wavelengths_of_a_scene_are_those_that_its_names_mean(
     path = write_tif(tmp_path / "a.tif", cube_of(4), names=[form(nm) for nm in centres])
     found = bands_of(open_scene(path)).centres_nm
     np.testing.assert_allclose(found, centres, atol=0.06)
+
+
+@pytest.mark.parametrize(
+    ("names", "nm"),
+    [
+        ([f"IMG_0301-{nm}nm" for nm in (450, 560, 650, 840)], [450, 560, 650, 840]),
+        ([f"IMG_401-{nm}nm" for nm in (450, 560, 650, 740)], [450, 560, 650, 740]),
+        ([f"IMG_{nr}-{nm}nm" for nr, nm in ((401, 450), (402, 560), (403, 650))], [450, 560, 650]),
+        (
+            ["200 - 700.5 nm", "300 - 800.5 nm", "600 - 900.5 nm", "800 - 1000.5 nm"],
+            [700.5, 800.5, 900.5, 1000.5],
+        ),
+        (["600 - 900.5 nm", "800 - 1000.5 nm"], [900.5, 1000.5]),
+        ([f"Band {nr}-{nm}nm" for nr, nm in ((300, 450), (340, 560), (400, 650))], [450, 560, 650]),
+        ([f"b1p{nm}nm" for nm in (450, 560, 650, 840)], [450, 560, 650, 840]),
+        (["430-450 nm", "450-515 nm", "525-605 nm", "520-900 nm"], [440, 482.5, 565, 710]),
+        (["Blue (430 to 450 nm)", "Red (630 to 690 nm)", "NIR 865 nm"], [440, 660, 865]),
+        (["Band 1: 430-450 nm", "Band 2: 450-520 nm"], [440, 485]),
+        (["Band 430-450 nm", "Band 450-520 nm", "Band 630-690 nm"], [440, 485, 660]),
+        (["450-490 nm", "455-495 nm", "460-500 nm"], [470, 475, 480]),
+        (["400-401 nm", "401-402 nm", "402-403 nm"], [400.5, 401.5, 402.5]),
+        (["8-9 um", "9-10 um", "10-11 um"], [8500, 9500, 10500]),
+        (["1 450 nm", "2 550 nm", "3 650 nm"], [450, 550, 650]),
+        ([f"{n} {400 + 10 * n} nm" for n in range(1, 99)], [400 + 10 * n for n in range(1, 99)]),
+        ([f"Band {n} {300 + 99 * n} nm" for n in (2, 5, 9)], [498, 795, 1191]),
+        (["Band 1,443.5 nm", "Band 2,453.5 nm", "Band 3,463.5 nm"], [443.5, 453.5, 463.5]),
+        (["Band 20,643.5 nm", "Band 9,453.5 nm"], [643.5, 453.5]),
+        (["Channel 1,234.5 nm", "Channel 1,334.5 nm"], [1234.5, 1334.5]),
+        (["950 nm", "1 050 nm", "1 450 nm", "2 250 nm"], [950, 1050, 1450, 2250]),
+        (["1 450 nm", "1 550 nm", "2 250 nm"], [1450, 1550, 2250]),
+        (["1,600 nm", "2,200 nm", "3,700 nm"], [1600, 2200, 3700]),
+    ],
+)
+def test_all_names_of_a_scene_tell_what_is_before_its_wavelengths(
+    tmp_path: Path, names: list[str], nm: list[float]
+) -> None:
+    assert in_nm(names) == pytest.approx(nm)
+    path = write_tif(tmp_path / "a.tif", cube_of(len(names)), names=names)
+    np.testing.assert_allclose(bands_of(open_scene(path)).centres_nm, nm)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["1 450 nm"],
+        ["1 650 nm", "2 200 nm"],
+        ["Scene 2 450 nm", "Scene 2 550 nm"],
+        ["3 560 nm", "5 850 nm", "8 865 nm"],
+        ["Channel 1,234.5 nm", "Channel 2,234.5 nm"],
+        ["430-450 nm", "450-520 nm", "400-1000 nm"],
+        ["3-4 um", "4-5.5 um"],
+    ],
+)
+def test_names_that_can_be_read_in_two_ways_are_not_used(names: list[str]) -> None:
+    assert parse_band_names(names) is None
+    found = find_bands({}, [{}] * len(names), [{}] * len(names), names)
+    assert found.found is None
+    assert "can be read as different wavelengths" in found.found_warnings[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["1" * 9000, "1," * 4000, "1 " * 4000, "1 111" * 2000, "1.1-" * 2000]
+)
+def test_long_names_are_read_in_no_time(name: str) -> None:
+    begin = time.perf_counter()
+    assert parse_band_names([name]) == [None]
+    assert time.perf_counter() - begin < 0.5
