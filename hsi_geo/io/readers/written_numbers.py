@@ -62,13 +62,14 @@ class Written:
         """
         text = text.lower()
         whole = _grouped(text, unit)
-        is_open = whole is not None and _mark(text) in ("", " ", ",", ".")
+        is_open = whole is not None and _mark(text) in (" ", ",", ".")
         if whole is not None:
             return cls(unit, text, before, whole, is_open, _rest(text, unit) if is_open else None)
         whole = _decimal(text, unit)
         # A decimal number that is no wavelength may be one in another unit than the declared one.
         is_cut = _as_float(text) is None or (_mark(text) == "," and _BEFORE_COUNT.search(before))
-        return cls(unit, text, before, whole, False, _rest(text, unit) if is_cut else None)
+        rest = _rest(text, unit) if whole is None and is_cut else None
+        return cls(unit, text, before, whole, False, rest)
 
     @property
     def is_ambiguous(self) -> bool:
