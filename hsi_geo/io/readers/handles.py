@@ -39,6 +39,13 @@ class _Cache(dict[Any, _Entry]):
 _open = threading.local()
 
 
+#: Caches of all threads, by their ids.
+_caches: weakref.WeakValueDictionary[int, _Cache] = weakref.WeakValueDictionary()
+
+#: Handles of the process that this one was forked from, and during a fork those of this process.
+_inherited: list[Any] = []
+
+
 def opened[H: Closable](
     file: tuple[Any, ...], open_: Callable[[], H], user: object | None = None
 ) -> H:
@@ -55,6 +62,7 @@ def opened[H: Closable](
         The open file. It must not be closed by the caller.
     """
     cache: _Cache = _open.__dict__.setdefault("cache", _Cache())
+    _caches[id(cache)] = cache
     key = (os.getpid(), *file)
     entry = cache.pop(key, None)
     if entry is None:
@@ -85,6 +93,19 @@ def _let_go(cache: weakref.ref[_Cache], key: tuple[Any, ...], user: int) -> None
     entry.users.discard(user)
     if not entry.users:
         files.pop(key, None)
+
+
+def _hold_all() -> None:
+    """Keep the handles of all threads, just before this process is forked.
+
+    A fork has none of the other threads, and Python lets go what these had. GDAL would close files of its parent then, and
+    wait for threads that it has started for them: the fork would crash.
+    """
+    _inherited.extend(entry.handle for cache in _caches.values() for entry in list(cache.values()))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_hold_all, after_in_parent=_inherited.clear)
 
 
 @atexit.register
