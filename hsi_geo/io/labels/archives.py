@@ -96,7 +96,7 @@ def find_vector_source(name: str, layer: str | None, what: str, wrong: Errors) -
     features = [one for one in every if one.suffix.lower() not in _TABLES]
     found = features or every
     left_out = tuple(one.name for one in every if one not in found)
-    named = [one for one in found if layer and find_name(layer, [one.stem, one.name, str(one)])]
+    named = [one for one in found if layer and find_name(layer, _names(one))]
     chosen = named or found
     if len(chosen) > 1:
         return VectorSource(name, several=_short_names(chosen), are_tables=not features)
@@ -134,10 +134,17 @@ def _are_one(one: PurePosixPath, other: PurePosixPath) -> bool:
     """Whether two files with one name are the same features in two formats."""
     if one.suffix.lower() == other.suffix.lower():
         return False
-    by_format = all(
-        file.parent.name.lower() in _FORMATS[file.suffix.lower()] for file in (one, other)
-    )
-    return one.parent == other.parent or (by_format and one.parent.parent == other.parent.parent)
+    return one.parent == other.parent or _home(one) == _home(other)
+
+
+def _names(file: PurePosixPath) -> list[str]:
+    return [file.stem, file.name, str(file.with_suffix("")), str(file)]
+
+
+def _home(file: PurePosixPath) -> PurePosixPath:
+    """Folder of a file, but for one that is named after its format."""
+    is_of_format = file.parent.name.lower() in _FORMATS[file.suffix.lower()]
+    return file.parent.parent if is_of_format else file.parent
 
 
 def _short_names(files: Sequence[PurePosixPath]) -> tuple[str, ...]:

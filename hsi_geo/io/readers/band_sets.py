@@ -15,8 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from hsi_geo.io.readers.auxiliary_names import is_auxiliary
-from hsi_geo.io.readers.band_limits import WIDEST
-from hsi_geo.io.readers.band_names import UNIT
+from hsi_geo.io.readers.band_names import UNIT, WIDEST
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.wavelength_units import MICROMETRES, OPTICAL_NM, parse_unit, to_nm
 

@@ -18,6 +18,7 @@ from hsi_geo.io.maps.record import find_stale_files
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.atomic import atomic_outputs
+from hsi_geo.io.outputs.checks import without_inputs
 from hsi_geo.io.readers import Links, Placement, SceneFile, read_scene
 from hsi_geo.io.readers.stac_assets import OWN_HOST
 from hsi_geo.io.scenes.held_pixels import held_if_small
@@ -215,10 +216,9 @@ def map_tile(job: TileJob, options: BatchOptions, reporter: Reporter) -> Outcome
         require_own_outputs(paths, job.path, existing, job.logged, overwrite=overwrite)
         name = paths.classes.stem
         remove_leftovers(paths.classes.parent, [name])
-        stale = find_stale_files(paths)
-        with atomic_outputs(
-            paths.all, overwrite=True, inputs=options.inputs, stale=stale, name=name
-        ) as where:
+        # The batch has refused maps that would replace its inputs.
+        stale = without_inputs(find_stale_files(paths), options.inputs)
+        with atomic_outputs(paths.all, overwrite=True, stale=stale, name=name) as where:
             record = _write(job, paths.moved(where), options, recorder)
             # A file may have appeared meanwhile.
             require_own_outputs(paths, job.path, existing, job.logged, overwrite=overwrite)

@@ -124,7 +124,6 @@ def archive_of(folder: Path, *names: str) -> Path:
         ("a.fgb", "b.fgb"),
         ("a.csv", "b.csv"),
         ("data/a/b.shp", "data/b/b.geojson"),
-        ("data/b.gdb", "data/gpkg/b.gpkg"),
         ("data/gpkg/b.gpkg", "data/old/geojson/b.geojson"),
     ],
 )
@@ -141,6 +140,7 @@ def test_files_of_features_that_would_be_lost_are_named(
         (("a.shp", "a.geojson", "a.kml"), ""),
         (("a.gpkg", "a.geojson"), ""),
         (("gpkg/a.gpkg", "geojson/a.geojson"), ""),
+        (("a.shp", "gpkg/a.gpkg"), ""),
         (("shp/a.shp", "gpkg/a.gpkg", "GeoJSON/a.geojson"), ""),
         (("a.gdb", "a.shp"), ""),
         (("gdb/a.gdb", "shapefiles/a.shp"), ""),
@@ -173,7 +173,7 @@ def test_files_of_one_name_are_chosen_by_their_folders(tmp_path: Path) -> None:
     path = archive_of(tmp_path, "x/a.shp", "y/a.geojson", "y/b.gpkg")
     with pytest.raises(ShotsError, match=r"features: 'data/x/a\.shp', 'data/y/a\.geojson'; choose"):
         read_shots(path, layer="a")
-    for layer in ("data/y/a.geojson", "a.shp"):
+    for layer in ("data/y/a.geojson", "data/x/a", "a.shp"):
         assert {one.name for one in read_shots(path, layer=layer).classes} == {"soil", "tree"}
     assert {one.name for one in read_shots(path, layer="b.gpkg").classes} == {"roof", "tree"}
 
