@@ -30,6 +30,10 @@ _WAVELENGTH = re.compile(
     re.IGNORECASE,
 )
 
+#: The plain number that a text of `_NUMBER` ends with.
+_LAST = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$")
+
+#: Thousands, with a decimal sign that is another one.
 _GROUPED = re.compile(
     r"[1-9]\d{0,2}(?P<mark>[.,'\u2019\u00a0\u202f])\d{3}(?:(?P=mark)\d{3})*(?P<part>(?!(?P=mark))[.,]\d+)?"
 )
@@ -145,7 +149,9 @@ def _found(match: re.Match[str]) -> _Found:
 def _value(match: re.Match[str], group: str, unit: str) -> float:
     """A number as it is meant: of its readings the first one that is a wavelength, or else the first one."""
     text = match[group].lower()
-    readings = [float(text)] if re.fullmatch(r"(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", text) else []
+    last = _LAST.search(text)
+    assert last is not None  # it ends with digits and maybe a point
+    readings = [float(text)] if last[0] == text else []
     grouped = _GROUPED.fullmatch(text)
     if grouped and not readings:
         part = grouped["part"] or ""
@@ -154,7 +160,7 @@ def _value(match: re.Match[str], group: str, unit: str) -> float:
     if re.fullmatch(r"\d+[,p]\d+", text):
         readings.append(float(re.sub("[,p]", ".", text)))
     # A number of the band may stand before a comma.
-    readings.append(float("0" + re.split(r"[,'\u2019\u00a0\u202fp]", text)[-1]))
+    readings.append(float(last[0]))
     return next((one for one in readings if _nm(one, unit) is not None), readings[0])
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import cube_of, write_tif
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from hsi_geo.io.readers.band_names import parse_band_names
 from hsi_geo.io.readers.spectral_tags import find_bands
@@ -170,6 +172,16 @@ def test_names_that_can_be_read_in_two_ways_are_not_used(names: list[str]) -> No
     found = find_bands({}, [{}] * len(names), [{}] * len(names), names)
     assert found.found is None
     assert "can be read as different wavelengths" in found.found_warnings[0]
+
+
+@given(
+    st.lists(st.text("0123456789.,'pe +-\u00a0nmuBand±", max_size=30).map(lambda one: one + " nm"))
+)
+@example(["1.2.3 nm"])
+@example(["443. nm", "1e5.5nm"])
+def test_any_names_can_be_read(names: list[str]) -> None:
+    found = parse_band_names(names)
+    assert found is None or len(found) == len(names)
 
 
 @pytest.mark.parametrize(
