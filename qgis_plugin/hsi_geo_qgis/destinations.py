@@ -57,7 +57,7 @@ _STYLES = "layer_styles"
 _PROJECTS = "qgis_projects"
 
 #: Layers and tables of a GeoPackage, and QGIS's table of projects in it.
-_LAYERS = f"SELECT table_name FROM gpkg_contents UNION SELECT name FROM sqlite_master WHERE name = '{_PROJECTS}'"
+_LAYERS = "SELECT table_name FROM gpkg_contents UNION SELECT name FROM sqlite_master WHERE name = 'qgis_projects'"
 
 
 def check_destinations(
