@@ -14,7 +14,7 @@ from .help import GroupedCommand
 from .printing import files, table
 
 if TYPE_CHECKING:
-    from hsi_geo.tasks.tiles.run import BatchResult
+    from hsi_geo.tasks.tiles.batch_result import BatchResult
 
 STATES = ("mapped", "unchanged", "failed")
 

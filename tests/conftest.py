@@ -17,7 +17,7 @@ from planted import MakeScene, Planted, Recorder, write_planted
 
 from hsi_geo import MapOptions, batch
 from hsi_geo.tasks.artifacts.model import save_model
-from hsi_geo.tasks.tiles.run import BatchResult
+from hsi_geo.tasks.tiles.batch_result import BatchResult
 from hsi_geo.tiling import Window
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"

@@ -27,11 +27,12 @@ from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
 from hsi_geo.tasks.predict import require_no_report, require_parents
 from hsi_geo.tasks.runtime import Compute, file_hash
 from hsi_geo.tasks.tiles.batch_log import files_in_log
+from hsi_geo.tasks.tiles.batch_result import BatchResult
 from hsi_geo.tasks.tiles.jobs import BatchOptions
 from hsi_geo.tasks.tiles.mask_files import absolute_mask, mask_hash
 from hsi_geo.tasks.tiles.outputs import assign_map_paths
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
-from hsi_geo.tasks.tiles.run import BatchResult, BatchRun
+from hsi_geo.tasks.tiles.run import BatchRun
 from hsi_geo.tasks.tiles.worker_processes import start_server
 from hsi_geo.text import plain
 

@@ -10,7 +10,7 @@ import rasterio
 from builders import cut_tile
 
 from hsi_geo.arrays import UInt8Array
-from hsi_geo.tasks.tiles.run import BatchResult
+from hsi_geo.tasks.tiles.batch_result import BatchResult
 from hsi_geo.tiling import Window
 
 Run = Callable[..., BatchResult]

@@ -17,8 +17,8 @@ from batch_cases import Run, cut, ids_in
 
 from hsi_geo.errors import OutputExistsError
 from hsi_geo.io.maps.writer import MapPaths
+from hsi_geo.tasks.tiles.batch_result import BatchResult
 from hsi_geo.tasks.tiles.existing_maps import ExistingMap, require_same_tile
-from hsi_geo.tasks.tiles.run import BatchResult
 
 Planted = Any  # defined in conftest, which tests cannot import
 

@@ -12,9 +12,9 @@ from html_cases import rows_in
 from hsi_geo.io.labels.suggested_points import SuggestedPoint
 from hsi_geo.tasks.assessment.results import Area, Assessment, ClassScore, Estimate
 from hsi_geo.tasks.suggest import Suggestions
+from hsi_geo.tasks.tiles.batch_result import BatchResult
 from hsi_geo.tasks.tiles.jobs import Outcome
 from hsi_geo.tasks.tiles.map_areas import ClassArea
-from hsi_geo.tasks.tiles.run import BatchResult
 
 if TYPE_CHECKING:
     from planted import Planted

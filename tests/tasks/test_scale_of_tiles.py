@@ -18,7 +18,7 @@ from hsi_geo.io.scenes.properties import select_good_bands
 from hsi_geo.io.scenes.scene import open_scene
 from hsi_geo.tasks.artifacts.model import save_model
 from hsi_geo.tasks.inference.scene_statistics import learn_spectral_stats
-from hsi_geo.tasks.tiles.run import BatchResult
+from hsi_geo.tasks.tiles.batch_result import BatchResult
 
 
 def change(path: Path, function: Callable[[Any], Any], **profile: Any) -> None:

@@ -11,7 +11,7 @@ from batch_cases import Run
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.readers.raster_pixels import RasterPixels
-from hsi_geo.tasks.tiles.run import BatchResult
+from hsi_geo.tasks.tiles.batch_result import BatchResult
 
 
 def states(result: BatchResult) -> dict[str, str]:

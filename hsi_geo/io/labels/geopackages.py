@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import geopandas as gpd
-import pyogrio
 from pyogrio.errors import (
     DataLayerError,
     DataSourceError,
@@ -18,6 +17,7 @@ from pyogrio.errors import (
 )
 
 from hsi_geo.errors import OptionError, OutputError, write_error_text
+from hsi_geo.io.labels.pyogrio_options import pyogrio_options
 from hsi_geo.io.readers.base import plain
 
 #: Table of a GeoPackage in which QGIS keeps styles.
@@ -79,15 +79,9 @@ def require_geopackage(path: str | os.PathLike[str]) -> Path:
     return found
 
 
-@contextmanager
-def fixed_time() -> Iterator[None]:
-    """Let GDAL write a fixed time into GeoPackages."""
-    before = {option: pyogrio.get_gdal_config_option(option) for option in _TIME}
-    pyogrio.set_gdal_config_options(_TIME)
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options(before)
+def fixed_time() -> AbstractContextManager[None]:
+    """Let GDAL write a fixed time into GeoPackages, inside a ``with`` block."""
+    return pyogrio_options(_TIME)
 
 
 def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:

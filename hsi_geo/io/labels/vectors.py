@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import geopandas as gpd
@@ -31,6 +31,7 @@ from hsi_geo.io.labels.point_tables import (
     read_header,
     set_table_crs,
 )
+from hsi_geo.io.labels.pyogrio_options import pyogrio_options
 from hsi_geo.io.labels.row_places import place_by_texts, read_texts
 from hsi_geo.io.labels.shapefiles import require_parts
 from hsi_geo.io.labels.table_types import type_columns
@@ -193,34 +194,18 @@ def _hint_for(name: str) -> str:
     )
 
 
-@contextmanager
-def dates_as_text() -> Iterator[None]:
+def dates_as_text() -> AbstractContextManager[None]:
     """Keep the GDAL of pyogrio from taking texts of GeoJSON for dates and times: GeoJSON has neither."""
-    option = "OGR_GEOJSON_DATE_AS_STRING"
-    before = pyogrio.get_gdal_config_option(option)
-    pyogrio.set_gdal_config_options({option: "YES"})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({option: before})
+    return pyogrio_options({"OGR_GEOJSON_DATE_AS_STRING": "YES"})
 
 
-@contextmanager
-def gdal_offline(name: str) -> Iterator[None]:
+def gdal_offline(name: str) -> AbstractContextManager[None]:
     """Keep the GDAL of pyogrio from opening what a local file refers to on other machines.
 
     Args:
         name: Of the file that is read. A URL that the user gave is followed.
     """
-    if is_link(name):
-        yield
-        return
-    before = {option: pyogrio.get_gdal_config_option(option) for option in LOCAL_OPTIONS}
-    pyogrio.set_gdal_config_options(LOCAL_OPTIONS)
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options(before)
+    return nullcontext() if is_link(name) else pyogrio_options(LOCAL_OPTIONS)
 
 
 def _layers(name: str) -> list[str]:
