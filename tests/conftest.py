@@ -54,6 +54,17 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _unsynced() -> Iterator[None]:
+    """Let the operating system write files when it likes.
+
+    Nothing that a test writes must outlive a power cut, and on a busy disk each `os.fsync` takes half a second.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Folder of real scenes; skips where it is absent."""

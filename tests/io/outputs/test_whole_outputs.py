@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,21 @@ def test_a_staged_map_appears_whole(tmp_path: Path) -> None:
         hidden = [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
         assert hidden == []
     assert sorted(tmp_path.iterdir()) == sorted(paths.all)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc which file a handle is of")
+def test_files_are_on_the_disk_before_they_get_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final, synced = tmp_path / "m.txt", []
+
+    def note(handle: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), final.exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    with atomic_outputs([final], overwrite=False) as where:
+        where[final].write_text("classes")
+    assert synced == [(where[final], False), (tmp_path, True)]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
