@@ -83,7 +83,8 @@ def _mosaic(
     whole = _union([one.grid for one in maps], finest)
     root = ET.Element("VRTDataset", rasterXSize=str(whole.width), rasterYSize=str(whole.height))
     assert whole.crs is not None  # maps without a CRS are not indexed
-    ET.SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = whole.crs.to_wkt()
+    # Without a mapping of axes GDAL takes x for the first: longitude or easting.
+    ET.SubElement(root, "SRS").text = whole.crs.to_wkt()
     numbers = ", ".join(repr(float(value)) for value in whole.transform.to_gdal())
     ET.SubElement(root, "GeoTransform").text = numbers
     band = ET.SubElement(root, "VRTRasterBand", dataType=kind, band="1")
