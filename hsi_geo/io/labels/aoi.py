@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import geopandas as gpd
 import shapely
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.containers import find_raster
-from hsi_geo.io.labels.geometry_repair import repair
+from hsi_geo.io.labels.geometry_repair import polygons_of, repair
 from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
 from hsi_geo.io.labels.vectors import is_unopened, read_vector
 from hsi_geo.io.readers.base import plain
@@ -21,7 +22,7 @@ def read_area(path: str | os.PathLike[str], grid: Grid) -> shapely.Geometry:
     """Read the polygons of an area of interest, reprojected to the CRS of a scene.
 
     Args:
-        path: Vector file in any CRS, as `read_vector` opens it. Points and lines in it are ignored.
+        path: Vector file in any CRS, as `read_vector` opens it. Points and lines in it, also in collections, are ignored.
         grid: Pixels of the scene.
 
     Returns:
@@ -45,7 +46,7 @@ def read_polygons(
     """Read the polygons of an area of interest or of a mask, reprojected to the CRS of a scene.
 
     Args:
-        path: Vector file in any CRS, as `read_vector` opens it. Points and lines in it are ignored.
+        path: Vector file in any CRS, as `read_vector` opens it. Points and lines in it, also in collections, are ignored.
         grid: Pixels of the scene.
         what: What the polygons are, for messages ("area").
         option: The option that they are given to, for messages.
@@ -65,13 +66,15 @@ def read_polygons(
         wrong=OptionError,
         chooses_layer=False,  # --layer is that of the shots
     )
-    if not frame.geom_type.str.contains("Polygon", na=False).any():
+    shapes = polygons_of(frame.geometry.to_numpy())
+    shapes = shapes[(shapely.get_dimensions(shapes) == 2) & ~shapely.is_empty(shapes)]
+    if not len(shapes):
         raise OptionError(f"{what} '{name}' holds no polygon", hint=f"give polygons to {option}")
-    frame = reproject(frame, grid, name=f"{what} '{name}'", wrong=OptionError)
-    polygons = frame.geometry[frame.geom_type.str.contains("Polygon", na=False)].to_numpy()
+    drawn = gpd.GeoDataFrame(geometry=shapes, crs=frame.crs)
+    drawn = reproject(drawn, grid, name=f"{what} '{name}'", wrong=OptionError)
+    polygons = drawn.geometry.to_numpy()
     try:
-        valid = shapely.force_2d(polygons[have_valid_coordinates(polygons)])
-        area = shapely.union_all(repair(valid))
+        area = shapely.union_all(repair(polygons[have_valid_coordinates(polygons)]))
         area.intersects(shapely.box(*grid.bounds))
     except shapely.errors.GEOSException as error:
         raise OptionError(

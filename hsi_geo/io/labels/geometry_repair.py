@@ -1,4 +1,4 @@
-"""Repair of polygons that cross or cover themselves, and polygons without an area."""
+"""Repair of polygons that cross or cover themselves, polygons in collections, and those without an area."""
 
 from __future__ import annotations
 
@@ -31,6 +31,31 @@ def repair(shapes: AnyArray, *, keep_collapsed: bool = False) -> AnyArray:
     found[broken] = shapely.make_valid(
         found[broken], method="structure", keep_collapsed=keep_collapsed
     )
+    return found
+
+
+def polygons_of(shapes: AnyArray) -> AnyArray:
+    """Take the polygons out of collections, which may hold lines, points and collections, too.
+
+    Args:
+        shapes: (N,) geometries; None is fine.
+
+    Returns:
+        (N,) the geometries; those of collections are multipolygons, and empty if there is no polygon in them.
+
+    Example:
+        >>> mixed = shapely.from_wkt("GEOMETRYCOLLECTION (POINT (0 0), POLYGON ((0 0, 1 1, 1 0, 0 0)))")
+        >>> polygons_of(np.array([mixed, None]))[0].wkt
+        'MULTIPOLYGON (((0 0, 1 1, 1 0, 0 0)))'
+    """
+    found = np.asarray(shapes).copy()
+    kinds = shapely.GeometryType
+    for index in np.flatnonzero(shapely.get_type_id(found) == kinds.GEOMETRYCOLLECTION):
+        parts = shapely.force_2d(found[index : index + 1])
+        while (shapely.get_type_id(parts) > kinds.POLYGON).any():
+            parts = shapely.get_parts(parts)
+        polygons = parts[shapely.get_type_id(parts) == kinds.POLYGON]
+        found[index] = shapely.multipolygons(polygons) if len(polygons) else shapely.MultiPolygon()
     return found
 
 

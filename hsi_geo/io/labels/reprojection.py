@@ -25,6 +25,9 @@ SENSOR_MARGIN_PX, SENSOR_STEP_PX = 8.0, 2.0
 #: Coordinates of maps are smaller than this. GEOS fails for larger ones.
 LARGEST_COORDINATE = 1e15
 
+#: Extent of a polygon in a projected CRS, in metres, from which on it may reach to where another projection is undefined.
+WIDE_M = 3e6
+
 #: Edges up to this long, in degrees or in metres, are bent by less than their length.
 SHORT_EDGE, SHORT_EDGE_M = 1.0, 1e5
 
@@ -43,8 +46,11 @@ def reproject(
             coordinates are outside of the range of degrees in a geographic CRS.
 
     Returns:
-        The features, in the same order. Longitudes are counted as in the scene.
+        The features, in the same order, without heights. Longitudes are counted as in the scene.
     """
+    if frame.has_z.any():  # where a height is NaN, PROJ gives no place
+        flat = shapely.force_2d(frame.geometry.to_numpy())
+        frame = frame.set_geometry(gpd.GeoSeries(flat, index=frame.index, crs=frame.crs))
     own, target = frame.crs, grid.crs
     if grid.frame is not None and is_known(own):
         placed = reproject(frame, grid.frame.upright, name=name, wrong=wrong, of=of)
@@ -105,22 +111,14 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
     would be lost.
     """
     wide = _are_wide(frame, own)
-    if not wide.any():
+    around = _surroundings(grid, own, target) if wide.any() else None
+    if around is None:
         return _to_crs(frame, grid, own, target)
-    circle = full_circle(own)
-    from_scene = Transformer.from_crs(target, own, always_xy=True)
-    left, bottom, right, top = from_scene.transform_bounds(*grid.bounds, errcheck=True)
-    right += circle if right < left else 0.0  # across the antimeridian
-    margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), circle / 4
-    middle, half = (left + right) / 2, min((right - left) / 2 + margin, circle / 2)
-    around = shapely.box(
-        middle - half, max(bottom - margin, -pole), middle + half, min(top + margin, pole)
-    )
     shapes = frame.geometry.to_numpy().copy()
-    shapes[wide] = repair(shapely.force_2d(shapes[wide]))
+    shapes[wide] = repair(shapes[wide])
+    turns = [times * full_circle(own) for times in (-1, 0, 1)] if own.is_geographic else [0.0]
     for index in np.flatnonzero(wide):
-        polygon = shapes[index]
-        copies = [_shift_x(polygon, times * circle) for times in (-1, 0, 1)]
+        copies = [_shift_x(shapes[index], turn) for turn in turns]
         shapes[index] = shapely.intersection(shapely.union_all(copies), around)
     covering = wide & shapely.equals(shapes, around)  # around a pole, no box of longitudes will do
     cut = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=own))
@@ -131,6 +129,24 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
         shapes[covering] = shapely.box(*grid.bounds).buffer(side, join_style="mitre")
         placed = placed.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=target))
     return placed
+
+
+def _surroundings(grid: Grid, own: CRS, target: CRS) -> shapely.Polygon | None:
+    """A box around a scene in another CRS; None if that is a projection that does not reach it."""
+    from_scene = Transformer.from_crs(target, own, always_xy=True)
+    try:
+        left, bottom, right, top = from_scene.transform_bounds(*grid.bounds, errcheck=True)
+    except ProjError:
+        if own.is_geographic:
+            raise
+        return None
+    circle = full_circle(own) if own.is_geographic else np.inf
+    right += circle if right < left else 0.0  # across the antimeridian
+    margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), circle / 4
+    middle, half = (left + right) / 2, min((right - left) / 2 + margin, circle / 2)
+    return shapely.box(
+        middle - half, max(bottom - margin, -pole), middle + half, min(top + margin, pole)
+    )
 
 
 def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.GeoDataFrame:
@@ -165,13 +181,13 @@ def _metres(crs: CRS) -> float:
 
 
 def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
-    """(N,) True for polygons in degrees that span more than 90 degrees across or 60 upwards."""
-    if not crs.is_geographic:
-        return np.zeros(len(frame), bool)
-    circle = full_circle(crs)
+    """(N,) True for polygons in degrees that span more than 90 across or 60 upwards, and others of more than `WIDE_M`."""
+    widest = np.full(2, WIDE_M / _metres(crs))
+    if crs.is_geographic:
+        widest = full_circle(crs) / np.array([4.0, 6.0])
     shapes = frame.geometry.to_numpy()
     bounds = shapely.bounds(shapes)
-    wide = (bounds[:, 2] - bounds[:, 0] > circle / 4) | (bounds[:, 3] - bounds[:, 1] > circle / 6)
+    wide = ((bounds[:, 2:] - bounds[:, :2]) > widest).any(axis=1)
     polygons = frame.geom_type.str.contains("Polygon", na=False).to_numpy()
     return np.asarray(wide & polygons & have_valid_coordinates(shapes))
 

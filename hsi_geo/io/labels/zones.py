@@ -12,7 +12,7 @@ import shapely
 
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import find_name
-from hsi_geo.io.labels.geometry_repair import repair
+from hsi_geo.io.labels.geometry_repair import polygons_of, repair
 from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
 from hsi_geo.io.labels.vectors import read_vector
 from hsi_geo.io.readers.base import plain
@@ -85,7 +85,7 @@ def read_zones(
     frame, chosen, notes = _read_polygons(name, field, layer)
     frame = reproject(frame, grid, name=f"zones '{name}'", wrong=OptionError)
     try:
-        parts = shapely.force_2d(frame.geometry.to_numpy())
+        parts = frame.geometry.to_numpy().copy()
         parts[~have_valid_coordinates(parts)] = shapely.Polygon()
         parts = repair(parts)
         names = frame["zone"].to_numpy()
@@ -130,6 +130,8 @@ def _read_polygons(
     )
     frame = frame.set_index(pd.RangeIndex(1, len(frame) + 1))
     fields = [str(column) for column in frame.columns if column != frame.geometry.name]
+    shapes = polygons_of(frame.geometry.to_numpy())
+    frame = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
     is_polygon = frame.geom_type.str.contains("Polygon", na=False)
     if not is_polygon.any():
         raise OptionError(f"zones '{name}' hold no polygon", hint="give polygons to --zones")

@@ -129,3 +129,19 @@ def test_polygon_with_a_broken_coordinate_covers_nothing(
     ]
     assert sizes == [12, 0]
     assert area_mask(read_area(tmp_path / "a.gpkg", grid), grid, grid.window).sum() == 12
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_polygons_in_collections_count(nested: bool, tmp_path: Path) -> None:
+    """Overlays make collections of polygons and the lines in which others only touch."""
+    mixed = GeometryCollection([box(40, 0, 60, 10), LineString([(0, 0), (9, 9)]), Point(1, 1)])
+    shapes = [box(0, 0, 20, 20), GeometryCollection([mixed]) if nested else mixed, Point(3, 3)]
+    path = tmp_path / "a.gpkg"
+    gpd.GeoDataFrame({"zone": ["a", "b", "c"]}, geometry=shapes, crs=32633).to_file(path)
+    grid = Grid(30, 70, Affine(1.0, 0.0, 0.0, 0.0, -1.0, 30.0), CRS.from_epsg(32633))
+
+    zones = read_zones(path, grid)
+
+    assert read_area(path, grid).area == 600
+    assert [(zone.name, zone.geometry.area) for zone in zones.zones] == [("a", 400), ("b", 200)]
+    assert any("1 features" in note for note in zones.notes)

@@ -1,0 +1,81 @@
+"""Zones and areas of interest in the CRS of a map: large ones in any projection, and those with heights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from pyproj import CRS, Transformer
+
+from hsi_geo.errors import OptionError
+from hsi_geo.io.labels.aoi import read_area
+from hsi_geo.io.labels.pixel_centres import area_mask
+from hsi_geo.io.labels.reprojection import reproject
+from hsi_geo.io.labels.zones import read_zones
+from hsi_geo.tiling import Grid
+
+UTM = CRS.from_epsg(32633)
+GRID = Grid(12, 15, Affine(30.0, 0.0, 4e5, 0.0, -20.0, 5.76e6), UTM)
+
+#: Polygons over much of the world: CRS and corners (left, bottom, right, top).
+WORLDS = {
+    "web_mercator": ("EPSG:3857", (-2.0e7, -2.0e7, 2.0e7, 2.0e7)),
+    "web_mercator_east": ("EPSG:3857", (1.0e6, -2.0e7, 2.0e7, 2.0e7)),
+    "equal_area": ("EPSG:6933", (-1.73e7, -7e6, 1.73e7, 7e6)),
+    "robinson": ("ESRI:54030", (-1.6e7, -8e6, 1.6e7, 8e6)),
+    "equal_earth": ("EPSG:8857", (-1.6e7, -8e6, 1.6e7, 8e6)),
+    "north_polar": ("EPSG:3413", (-8e6, -8e6, 8e6, 8e6)),
+    "north_polar_feet": ("+proj=stere +lat_0=90 +lon_0=-45 +units=ft", (-3e7, -3e7, 3e7, 3e7)),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("side", ["whole", "west"])
+def test_polygons_over_much_of_the_world_cover_the_pixels_that_lie_in_them(
+    name: str, side: str
+) -> None:
+    """Their corners lie where the projection of the map is undefined, or finite and wrong."""
+    own, (left, bottom, right, top) = CRS.from_user_input(WORLDS[name][0]), WORLDS[name][1]
+    rows, cols = np.mgrid[:12, :15] + 0.5
+    x, y = GRID.transform @ (cols, rows)
+    there_x, there_y = Transformer.from_crs(UTM, own, always_xy=True).transform(x, y)
+    if side == "west":  # the edge cuts the map
+        right = float(np.median(there_x)) + 3.0
+    world = shapely.box(left, bottom, right, top)
+
+    placed = reproject(
+        gpd.GeoDataFrame(geometry=[world], crs=own), GRID, name="zones", wrong=OptionError
+    )
+
+    found = area_mask(placed.geometry[0], GRID, GRID.window)
+    assert (found == shapely.contains_xy(world, there_x, there_y)).all()
+    assert found.all() == (side == "whole")
+
+
+def test_a_large_polygon_beside_the_map_covers_nothing() -> None:
+    far = shapely.box(3e6, -2e7, 2e7, 2e7)
+
+    placed = reproject(
+        gpd.GeoDataFrame(geometry=[far], crs=3857), GRID, name="zones", wrong=OptionError
+    )
+
+    assert not placed.intersects(shapely.box(*GRID.bounds)).any()
+
+
+@pytest.mark.parametrize("heights", [(np.nan,) * 3, (np.nan, 5, 5), (5, np.nan, 5), (5, 6, 7)])
+def test_missing_heights_of_vertices_change_nothing(
+    heights: tuple[float, ...], tmp_path: Path
+) -> None:
+    corners = np.array([(4e5, 5.76e6), (4e5 + 300.0, 5.76e6), (4e5 + 300.0, 5.76e6 - 150.0)])
+    lon, lat = Transformer.from_crs(UTM, 4326, always_xy=True).transform(*corners.T)
+    path = tmp_path / "a.gpkg"
+    drawn = shapely.Polygon(list(zip(lon, lat, heights, strict=True)))
+    gpd.GeoDataFrame(geometry=[drawn], crs=4326).to_file(path)
+
+    wanted = shapely.Polygon(corners)
+    for found in (read_area(path, GRID), read_zones(path, GRID).zones[0].geometry):
+        assert shapely.symmetric_difference(found, wanted).area < 1.0
