@@ -19,7 +19,7 @@ def test_x_is_the_easting_whatever_the_first_axis_of_the_crs_is(code: int, tmp_p
     grid = Grid(3, 5, Affine(0.5, 0.0, 13.0, 0.0, -0.5, 52.0), CRS.from_epsg(code))
     one = GeoreferencedMap(tmp_path / "a.tif", grid)
 
-    for text in (index_xml([one], [], tmp_path), percent_xml([one], tmp_path)):
+    for text in (index_xml([one], (), tmp_path), percent_xml([one], tmp_path)):
         stated = ET.fromstring(text).find("SRS")
 
         assert stated is not None
