@@ -205,11 +205,21 @@ def _areal_scales(crs: CRS, x: Float64Array, y: Float64Array) -> Float64Array:
     """Area in a projected CRS by area on the ground at places; 1 where unknown."""
     try:
         projection = Proj(crs)
-        found = projection.get_factors(*projection(x, y, inverse=True)).areal_scale
+        lon, lat = projection(x, y, inverse=True)
+        # PROJ gives longitudes from Greenwich here, and takes those of factors from the CRS's own prime meridian.
+        found = projection.get_factors(lon - _prime_meridian_degrees(crs), lat).areal_scale
     except ProjError:
         return np.ones(x.shape)
     scales = np.asarray(found, np.float64)
     return np.where(np.isfinite(scales) & (scales > 0), scales, 1.0)
+
+
+def _prime_meridian_degrees(crs: CRS) -> float:
+    """Longitude of the prime meridian of a CRS, from Greenwich."""
+    prime = crs.prime_meridian
+    if prime is None:
+        return 0.0
+    return float(np.degrees(prime.longitude * float(prime.unit_conversion_factor)))
 
 
 def _areas_between_parallels_ha(grid: Grid, geod: Geod) -> Float64Array:

@@ -232,3 +232,22 @@ def test_pixels_of_a_row_have_one_area_where_the_scale_is_that_of_the_row(
     assert areas is not None
     assert not areas.along_rows
     assert (areas.of(grid.window) == areas.rows[:, None]).all()
+
+
+@pytest.mark.parametrize(
+    ("code", "lon", "lat"),
+    [(31251, 11.0, 47.2), (20790, -8.0, 39.5), (26591, 10.0, 44.0), (2065, 14.5, 50.0), (27572, 2.5, 47.0)],
+)  # fmt: skip
+def test_areas_in_a_crs_with_another_prime_meridian_are_those_on_the_ground(
+    code: int, lon: float, lat: float
+) -> None:
+    """Ferro, Lisbon, Rome and Paris: the scale was that of a place so many degrees away, up to 4 % off."""
+    crs = CRS.from_epsg(code)
+    x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(lon, lat)
+    grid = Grid(40, 7, Affine(300.0, 0.0, x, 0.0, -200.0, y), crs)
+
+    areas = pixel_areas_ha(grid)
+
+    assert areas is not None
+    for row in (0, 39):
+        assert areas.rows[row] == pytest.approx(geodesic_ha(grid, row), rel=0.003)
