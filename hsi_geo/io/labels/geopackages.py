@@ -15,6 +15,7 @@ from pyogrio.errors import (
     FieldError,
     GeometryError,
 )
+from pyproj.exceptions import CRSError
 
 from hsi_geo.errors import OptionError, OutputError, write_error_text
 from hsi_geo.io.labels.pyogrio_options import pyogrio_options
@@ -92,7 +93,7 @@ def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
         path: GeoPackage to write.
 
     Raises:
-        OutputError: If the file does not hold all that was written.
+        OutputError: If the file does not hold all that was written, or cannot hold the CRS.
     """
     try:
         with fixed_time():
@@ -108,6 +109,11 @@ def write_geopackage(frame: gpd.GeoDataFrame, path: Path) -> None:
             back[field].astype("string").equals(frame[field].astype("string"))
             for field in frame.columns.drop(frame.geometry.name)
         )
+    except CRSError as error:  # as with a rotated pole
+        raise OutputError(
+            f"points '{path.name}' cannot be written: a GeoPackage cannot hold the coordinate reference system of the scene",
+            hint="bring the scene to another one, for example with gdalwarp",
+        ) from error
     except (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError) as error:
         raise _cannot_be_written(path, plain(error)) from error
     if not whole:

@@ -15,6 +15,7 @@ from typing import Any, Self
 import geopandas as gpd
 import pandas as pd
 import pyogrio
+import shapely
 from pyogrio.errors import (
     DataLayerError,
     DataSourceError,
@@ -22,6 +23,8 @@ from pyogrio.errors import (
     FieldError,
     GeometryError,
 )
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from hsi_geo.errors import OutputError, write_error_text
 from hsi_geo.io.labels.geopackages import DATASET_OPTIONS, STYLES, fixed_time
@@ -82,6 +85,8 @@ class LayerWriter:
             OutputError: If the disk is full or gone.
         """
         with writing_layer(self.path):
+            if self._format == ".fgb" and not self.count and frame.crs is not None:
+                _require_units_in_flatgeobuf(frame.crs, self.path)
             if self._format == ".parquet":
                 self._append_to_parquet(frame)
             else:
@@ -164,6 +169,29 @@ class LayerWriter:
         self._draft.unlink()
 
 
+def _require_units_in_flatgeobuf(crs: CRS, path: Path) -> None:
+    """Refuse a CRS that a FlatGeobuf gives back in other units.
+
+    GDAL takes UTM zones and polar grids in kilometres or feet for those in metres, and writes the code of these.
+    """
+    memory = io.BytesIO()
+    point = gpd.GeoDataFrame(geometry=[shapely.Point(0.0, 0.0)], crs=crs)
+    pyogrio.write_dataframe(point, memory, driver="FlatGeobuf", layer="point")
+    stated = pyogrio.read_info(memory.getvalue())["crs"]
+    held = None if stated is None else CRS.from_user_input(stated)
+    if held is None or _units(held) != _units(crs):
+        raise OutputError(
+            f"layer '{path.name}' cannot be written: a FlatGeobuf would hold its coordinates in {crs.name} as those of "
+            f"{'no coordinate reference system' if held is None else held.name}",
+            hint="write a GeoPackage",
+        )
+
+
+def _units(crs: CRS) -> list[float]:
+    """Metres or radians of the units of the axes of a plane."""
+    return [round(axis.unit_conversion_factor, 9) for axis in crs.axis_info[:2]]
+
+
 def _write_style_table(path: Path, layer: str, style: str) -> None:
     """Store a style where QGIS looks for the styles of a GeoPackage: in its table layer_styles."""
     table = pd.DataFrame(
@@ -199,6 +227,11 @@ def writing_layer(path: Path) -> Iterator[None]:
         with fixed_time(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "'crs' was not provided")  # the map has none either
             yield
+    except CRSError as error:  # as with a rotated pole
+        raise OutputError(
+            f"layer '{path.name}' cannot be written: its format cannot hold the coordinate reference system of the map",
+            hint="bring the map to another one, for example with gdalwarp",
+        ) from error
     except _ERRORS as error:
         why, hint = write_error_text(plain(error), path)
         raise OutputError(f"layer '{path.name}' cannot be written ({why})", hint=hint) from error
