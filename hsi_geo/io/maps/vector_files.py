@@ -180,9 +180,9 @@ def _require_units_in_flatgeobuf(crs: CRS, path: Path) -> None:
     stated = pyogrio.read_info(memory.getvalue())["crs"]
     held = None if stated is None else CRS.from_user_input(stated)
     if held is None or _units(held) != _units(crs):
+        other = "no coordinate reference system" if held is None else f"{held.name}, in other units"
         raise OutputError(
-            f"layer '{path.name}' cannot be written: a FlatGeobuf would hold its coordinates in {crs.name} as those of "
-            f"{'no coordinate reference system' if held is None else held.name}",
+            f"layer '{path.name}' cannot be written: a FlatGeobuf would hold its coordinates as those of {other}",
             hint="write a GeoPackage",
         )
 

@@ -37,7 +37,7 @@ def test_a_layer_keeps_its_units_or_is_refused(crs: str, suffix: str, tmp_path: 
         write(crs, path)
     except OutputError as error:
         assert suffix == ".fgb"
-        assert "hold its coordinates in" in str(error)
+        assert "hold its coordinates as those of" in str(error)
         assert not path.exists()
         return
     held = gpd.read_file(path).crs
