@@ -14,7 +14,7 @@ from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.bent_edges import may_bend, split_bent_edges
 from hsi_geo.io.labels.geometry_repair import repair
-from hsi_geo.tiling import Grid, SensorFrame
+from hsi_geo.tiling import Bounds, Grid, SensorFrame
 
 Errors = type[HsiGeoError]
 
@@ -25,8 +25,8 @@ SENSOR_MARGIN_PX, SENSOR_STEP_PX = 8.0, 2.0
 #: Coordinates of maps are smaller than this. GEOS fails for larger ones.
 LARGEST_COORDINATE = 1e15
 
-#: Extent of a polygon in a projected CRS, in metres, from which on it may reach to where another projection is undefined.
-WIDE_M = 3e6
+#: Extent from which on a polygon may reach to where a projection is undefined, torn, or the other side of the Earth.
+WIDE_DEGREES, WIDE_M = 20.0, 2e6
 
 #: Edges up to this long, in degrees or in metres, are bent by less than their length.
 SHORT_EDGE, SHORT_EDGE_M = 1.0, 1e5
@@ -132,14 +132,11 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
 
 
 def _surroundings(grid: Grid, own: CRS, target: CRS) -> shapely.Polygon | None:
-    """A box around a scene in another CRS; None if that is a projection that does not reach it."""
-    from_scene = Transformer.from_crs(target, own, always_xy=True)
-    try:
-        left, bottom, right, top = from_scene.transform_bounds(*grid.bounds, errcheck=True)
-    except ProjError:
-        if own.is_geographic:
-            raise
+    """A box around a scene in another CRS; None if the scene has no place in it."""
+    found = bounds_between(grid.bounds, target, own)
+    if found is None:
         return None
+    left, bottom, right, top = found
     circle = full_circle(own) if own.is_geographic else np.inf
     right += circle if right < left else 0.0  # across the antimeridian
     margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), circle / 4
@@ -147,6 +144,30 @@ def _surroundings(grid: Grid, own: CRS, target: CRS) -> shapely.Polygon | None:
     return shapely.box(
         middle - half, max(bottom - margin, -pole), middle + half, min(top + margin, pole)
     )
+
+
+def bounds_between(bounds: Bounds, own: CRS, target: CRS) -> Bounds | None:
+    """Bounds in another CRS. Parts that have no place in it do not count.
+
+    Args:
+        bounds: (left, bottom, right, top) in ``own``.
+        own: A CRS of the Earth.
+        target: Another one. In degrees, right is smaller than left across the antimeridian.
+
+    Returns:
+        (left, bottom, right, top); None if nothing has a place in it.
+
+    Raises:
+        ProjError: If the two CRS are on different planets.
+
+    Examples:
+        >>> lambert = CRS.from_epsg(2154)  # PROJ gives an error for a pole that its cone does not reach
+        >>> found = bounds_between((6.2e5, 6.65e6, 6.3e5, 6.66e6), lambert, CRS.from_epsg(4326))
+        >>> [round(value, 2) for value in found or ()]
+        [1.95, 46.95, 2.08, 47.04]
+    """
+    found = Transformer.from_crs(own, target, always_xy=True).transform_bounds(*bounds)
+    return found if np.isfinite(found).all() else None
 
 
 def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.GeoDataFrame:
@@ -181,10 +202,8 @@ def _metres(crs: CRS) -> float:
 
 
 def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
-    """(N,) True for polygons in degrees that span more than 90 across or 60 upwards, and others of more than `WIDE_M`."""
-    widest = np.full(2, WIDE_M / _metres(crs))
-    if crs.is_geographic:
-        widest = full_circle(crs) / np.array([4.0, 6.0])
+    """(N,) True for polygons that extend over more than `WIDE_DEGREES`, in a projected CRS over more than `WIDE_M`."""
+    widest = full_circle(crs) * WIDE_DEGREES / 360 if crs.is_geographic else WIDE_M / _metres(crs)
     shapes = frame.geometry.to_numpy()
     bounds = shapely.bounds(shapes)
     wide = ((bounds[:, 2:] - bounds[:, :2]) > widest).any(axis=1)

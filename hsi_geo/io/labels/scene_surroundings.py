@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import geopandas as gpd
-import numpy as np
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.reprojection import full_circle, is_known, reproject
+from hsi_geo.io.labels.reprojection import bounds_between, full_circle, is_known, reproject
 from hsi_geo.tiling import Bounds, Grid, Window
 
 #: Pixels of a raster that are read around a scene: its edges are bent in another CRS.
@@ -70,12 +69,12 @@ def bounds_in(scene: Grid, raster: Grid) -> list[Bounds] | None:
     if not (is_known(scene.crs) and is_known(raster.crs)):
         return None if is_known(scene.crs) or is_known(raster.crs) else [scene.bounds]
     try:
-        to_raster = Transformer.from_crs(scene.crs, raster.crs, always_xy=True)
-        left, bottom, right, top = to_raster.transform_bounds(*scene.bounds, errcheck=True)
+        found = bounds_between(scene.bounds, scene.crs, raster.crs)
     except ProjError:
         return None
-    if not np.isfinite([left, bottom, right, top]).all():
+    if found is None:
         return None
+    left, bottom, right, top = found
     if not raster.crs.is_geographic:
         return None if right < left else [(left, bottom, right, top)]
     circle = full_circle(raster.crs)

@@ -56,6 +56,36 @@ def test_polygons_over_much_of_the_world_cover_the_pixels_that_lie_in_them(
     assert found.all() == (side == "whole")
 
 
+#: National grids: code, a place in it, and a polygon in degrees that is far wider.
+NATIONS = {
+    "krovak": (5514, (14.5, 50.0), (-25, 34, 45, 72)),
+    "lambert_93": (2154, (2.0, 47.0), (-18, -35, 52, 57)),
+    "canada": (3978, (-95.0, 55.0), (28, 40, 140, 76)),
+    "borneo": (29873, (116.0, 5.0), (-74, -34, -35, 5)),
+    "caspian": (3388, (50.0, 40.0), (-140, 15, -55, 70)),
+    "utm": (32633, (15.0, 50.0), (-25, 34, 45, 72)),
+}
+
+
+@pytest.mark.parametrize("name", NATIONS)
+def test_continents_in_degrees_cover_a_scene_if_it_lies_in_them(name: str) -> None:
+    """Projections are torn, or come back, at the other side of their cone, and PROJ refused bounds for two of them."""
+    code, (lon, lat), corners = NATIONS[name]
+    own = CRS.from_epsg(code)
+    x, y = Transformer.from_crs(4326, own, always_xy=True).transform(lon, lat)
+    grid = Grid(12, 15, Affine(30.0, 0.0, x, 0.0, -20.0, y), own)
+    continent = shapely.box(*corners)
+
+    placed = reproject(
+        gpd.GeoDataFrame(geometry=[continent], crs=4326), grid, name="zones", wrong=OptionError
+    )
+
+    found = placed.intersects(shapely.box(*grid.bounds)).all() and area_mask(
+        placed.geometry[0], grid, grid.window
+    )
+    assert np.all(found) == np.any(found) == continent.contains(shapely.Point(lon, lat))
+
+
 def test_a_large_polygon_beside_the_map_covers_nothing() -> None:
     far = shapely.box(3e6, -2e7, 2e7, 2e7)
 

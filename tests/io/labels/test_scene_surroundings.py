@@ -98,3 +98,20 @@ def test_columns_around_scenes(scenes: list[Grid], cols: tuple[int, int]) -> Non
 def test_nothing_is_around_scenes_elsewhere() -> None:
     local = Grid(90, 180, Affine(0.1, 0.0, 10.0, 0.0, -0.1, 40.0), DEGREES)
     assert part_around(local, [at(100.0)]) == Window(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("code", "lon", "lat"), [(2154, 2.0, 47.0), (3347, -95.0, 55.0)])
+def test_a_part_is_read_around_scenes_in_a_cone_that_reaches_no_south_pole(
+    code: int, lon: float, lat: float
+) -> None:
+    """PROJ gave an error for their bounds in degrees, and the whole raster was read, of any size."""
+    own = CRS.from_epsg(code)
+    x, y = Transformer.from_crs(DEGREES, own, always_xy=True).transform(lon, lat)
+    scene = Grid(7, 11, Affine(30.0, 0.0, x, 0.0, -30.0, y), own)
+    world = Grid(1800, 3600, Affine(0.1, 0.0, -180.0, 0.0, -0.1, 90.0), DEGREES)
+
+    part = part_around(world, [scene])
+
+    assert max(part.shape) < 2 * MARGIN_PX + 4
+    assert part.row < (90 - lat) * 10 < part.row + part.height
+    assert part.col < (lon + 180) * 10 < part.col + part.width
