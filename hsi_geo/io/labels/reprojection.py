@@ -111,6 +111,17 @@ def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gp
     would be lost.
     """
     wide = _are_wide(frame, own)
+    placed = _place(frame, grid, own, target, wide)
+    polygons = frame.geom_type.str.contains("Polygon", na=False).to_numpy()
+    lost = polygons & have_valid_coordinates(frame.geometry.to_numpy())
+    lost &= ~have_valid_coordinates(placed.geometry.to_numpy())
+    return _place(frame, grid, own, target, wide | lost) if lost.any() else placed
+
+
+def _place(
+    frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS, wide: BoolArray
+) -> gpd.GeoDataFrame:
+    """Features in a scene's CRS, those that are wide cut to the surroundings of the scene."""
     around = _surroundings(grid, own, target) if wide.any() else None
     if around is None:
         return _to_crs(frame, grid, own, target)
@@ -137,7 +148,10 @@ def _surroundings(grid: Grid, own: CRS, target: CRS) -> shapely.Polygon | None:
     if found is None:
         return None
     left, bottom, right, top = found
-    circle = full_circle(own) if own.is_geographic else np.inf
+    if not own.is_geographic:  # beyond a pole, little farther, there may be no place
+        across, up = 0.1 * (right - left), 0.1 * (top - bottom)
+        return shapely.box(left - across, bottom - up, right + across, top + up)
+    circle = full_circle(own)
     right += circle if right < left else 0.0  # across the antimeridian
     margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), circle / 4
     middle, half = (left + right) / 2, min((right - left) / 2 + margin, circle / 2)
@@ -175,25 +189,24 @@ def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.G
     transformer = Transformer.from_crs(own, target, always_xy=True)
 
     def place(xy: Float64Array) -> Float64Array:
-        return np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
+        found = np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
+        return np.where(np.isnan(found), np.inf, found)  # a ring has to end where it begins
 
     short = (
         full_circle(own) * SHORT_EDGE / 360 if own.is_geographic else SHORT_EDGE_M / _metres(own)
     )
-    placed = frame.to_crs(target)
-    shapes, found = frame.geometry.to_numpy(), placed.geometry.to_numpy().copy()
+    shapes = frame.geometry.to_numpy()
+    found = shapely.transform(shapes, place)
     near = np.flatnonzero(may_bend(shapes, found, grid, short=short))
     near = near[have_valid_coordinates(shapes[near])]
     old = shapes[near]
     split = split_bent_edges(old, found[near], place, grid, short=short)
     is_new = np.array([after is not before for after, before in zip(split, old, strict=True)], bool)
-    if not is_new.any():
-        return placed
     changed = near[is_new]
-    moved = gpd.GeoSeries(split[is_new], crs=own).to_crs(target).to_numpy()
+    moved = shapely.transform(split[is_new], place)
     usable = have_valid_coordinates(moved)  # an edge may pass where the projection is undefined
     found[changed[usable]] = moved[usable]
-    return placed.set_geometry(gpd.GeoSeries(found, index=placed.index, crs=target))
+    return frame.set_geometry(gpd.GeoSeries(found, index=frame.index, crs=target))
 
 
 def _metres(crs: CRS) -> float:

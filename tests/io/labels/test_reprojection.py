@@ -86,6 +86,38 @@ def test_continents_in_degrees_cover_a_scene_if_it_lies_in_them(name: str) -> No
     assert np.all(found) == np.any(found) == continent.contains(shapely.Point(lon, lat))
 
 
+@pytest.mark.parametrize("target", [32633, 5041])
+@pytest.mark.parametrize(
+    ("code", "corners"),
+    [
+        ("EPSG:6933", (1.0e6, 6.9e6, 1.6e6, 7.6e6)),
+        ("ESRI:54009", (2e5, 8.4e6, 9e5, 9.5e6)),
+        ("ESRI:54030", (3e5, 8.0e6, 1.2e6, 9.0e6)),
+        ("EPSG:8857", (2e5, 7.6e6, 1.0e6, 8.8e6)),
+    ],
+)
+def test_polygons_that_reach_beyond_the_edge_of_their_map_cover_what_lies_in_them(
+    code: str, corners: tuple[float, ...], target: int
+) -> None:
+    """Corners beyond a pole have no place on the Earth."""
+    own, to = CRS.from_user_input(code), CRS.from_epsg(target)
+    x, y = Transformer.from_crs(4326, to, always_xy=True).transform(13.0, 80.0)
+    grid = Grid(12, 15, Affine(3e4, 0.0, x - 2e5, 0.0, -2e4, y + 1e5), to)
+    rows, cols = np.mgrid[:12, :15] + 0.5
+    there = Transformer.from_crs(to, own, always_xy=True).transform(
+        *(grid.transform @ (cols, rows))
+    )
+    drawn = shapely.box(*corners)
+
+    placed = reproject(
+        gpd.GeoDataFrame(geometry=[drawn], crs=own), grid, name="zones", wrong=OptionError
+    )
+
+    wanted = shapely.contains_xy(drawn, *there)
+    assert wanted.any()
+    assert (area_mask(placed.geometry[0], grid, grid.window) == wanted).all()
+
+
 def test_a_large_polygon_beside_the_map_covers_nothing() -> None:
     far = shapely.box(3e6, -2e7, 2e7, 2e7)
 
