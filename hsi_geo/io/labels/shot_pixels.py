@@ -151,9 +151,11 @@ def burn(shots: Shots, grid: Grid) -> ShotPixels:
             hint=f"draw {labels} of different classes apart",
         )
     frame = to_grid(shots, grid).frame
+    bounds = frame.total_bounds
+    where = bounds_text(bounds) if np.isfinite(bounds).all() else f"nothing near the {raster}"
     raise ShotsError(
-        f"none of the {len(frame)} {labels} in '{shots.source}' lies in the {raster}: they cover "
-        f"{bounds_text(frame.total_bounds)}, the {raster} {bounds_text(grid.bounds)}",
+        f"none of the {len(frame)} {labels} in '{shots.source}' lies in the {raster}: they cover {where}, the {raster} "
+        f"{bounds_text(grid.bounds)}",
         hint=_why_outside(shots, grid),
     )
 

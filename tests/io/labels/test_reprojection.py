@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,10 +12,12 @@ import shapely
 from affine import Affine
 from pyproj import CRS, Transformer
 
-from hsi_geo.errors import OptionError
+from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.aoi import read_area
 from hsi_geo.io.labels.pixel_centres import area_mask
 from hsi_geo.io.labels.reprojection import reproject
+from hsi_geo.io.labels.shot_pixels import burn
+from hsi_geo.io.labels.shots import make_shots
 from hsi_geo.io.labels.zones import read_zones
 from hsi_geo.tiling import Grid
 
@@ -141,3 +144,13 @@ def test_missing_heights_of_vertices_change_nothing(
     wanted = shapely.Polygon(corners)
     for found in (read_area(path, GRID), read_zones(path, GRID).zones[0].geometry):
         assert shapely.symmetric_difference(found, wanted).area < 1.0
+
+
+def test_polygons_on_the_other_side_of_the_earth_are_said_to_lie_elsewhere() -> None:
+    away = gpd.GeoSeries(shapely.box([100, 104], 0, [101, 105], 1), crs=4326)
+    grid = Grid(12, 15, Affine(30.0, 0.0, 5e5, 0.0, -20.0, 4.4e6), CRS.from_epsg(32616))
+
+    with pytest.raises(ShotsError, match="lies in the scene") as caught:
+        burn(make_shots(away, ["a", "b"]), grid)
+
+    assert not re.search("nan|inf", str(caught.value))
