@@ -23,6 +23,7 @@ from hsi_geo.io.readers.band_file_pixels import BandFilePixels
 from hsi_geo.io.readers.band_names import parse_band_names
 from hsi_geo.io.readers.band_sets import BandFile, BandSet, find_band_sets, left_out
 from hsi_geo.io.readers.base import SceneFile, plain
+from hsi_geo.io.readers.descriptions import descriptions_of
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import Mask, MaskFill, fill_for, find_mask
 from hsi_geo.io.readers.packages import Package
@@ -268,7 +269,7 @@ def _head(scene: str, file: BandFile, items: FolderItems) -> _Head:
                 tuple(_control(source)),
                 np.dtype(source.dtypes[0]),
                 find_mask(source),
-                source.descriptions[0] or "",
+                descriptions_of(source)[0],
                 *only_band_tags(source, about.tags),
                 source.block_shapes[0],
             )

@@ -16,12 +16,16 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window as GdalWindow
 
 from hsi_geo.arrays import BoolArray, Float64Array
+from hsi_geo.io.readers.descriptions import descriptions_of
 
 #: Key of the tag in rasters that `convert` writes: the scene that a raster was made from.
 SOURCE_TAG = "HSI_GEO_SOURCE"
 
 #: Description of the band of a raster of confidence, which tells it from a class map.
 CONFIDENCE_BAND = "confidence (per cent)"
+
+#: With this many bands or more, no spectrum has the same value in all of them.
+MANY_BANDS = 8
 
 #: Mask flags of bands without a mask of their own.
 _NO_MASK = ({MaskFlags.all_valid}, {MaskFlags.nodata})
@@ -158,7 +162,7 @@ def only_band(source: rasterio.DatasetReader) -> tuple[int, Mask | None] | None:
 
 def is_confidence(source: rasterio.DatasetReader) -> bool:
     """Whether a raster is the confidence of a map of hsi-geo: whole per cent look like class ids."""
-    return CONFIDENCE_BAND in source.descriptions
+    return CONFIDENCE_BAND in descriptions_of(source)
 
 
 def fits(values: Float64Array, dtype: np.dtype[Any]) -> BoolArray:

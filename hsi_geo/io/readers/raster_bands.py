@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import rasterio
 
+from hsi_geo.io.readers.descriptions import descriptions_of
 from hsi_geo.io.readers.spectral_tags import TaggedBands, Tags, find_bands
 from hsi_geo.io.readers.stac_sidecar import StacSidecar
 
@@ -68,7 +69,8 @@ def own_bands(source: rasterio.DatasetReader, whole: Tags, numbers: Sequence[int
     # One pass over the bands: repeated calls of tags() take seconds on 426 bands.
     by_band = [_tags(source, band) for band in numbers]
     imagery = [_imagery(source, band) for band in numbers]
-    names = [source.descriptions[band - 1] or "" for band in numbers]
+    described = descriptions_of(source)
+    names = [described[band - 1] for band in numbers]
     return find_bands(whole, by_band, imagery, names, one_source=source.driver == "ENVI")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby, islice
 from operator import itemgetter
@@ -19,7 +19,16 @@ from hsi_geo.arrays import Float64Array
 from hsi_geo.io.files.beside import read_small_file
 from hsi_geo.io.files.limits import TEXT_BYTES
 from hsi_geo.io.files.paths import exists
+from hsi_geo.io.files.text_encoding import xml_text
 from hsi_geo.io.readers.base import per_band
+from hsi_geo.io.readers.compared_files import (
+    ShownFile,
+    differing,
+    indices,
+    nodata_of_files,
+    of_other_wavelengths,
+)
+from hsi_geo.io.readers.descriptions import descriptions_of
 from hsi_geo.io.readers.header_lists import HeaderLists, as_number, plain_key
 from hsi_geo.io.readers.masks import alpha_band
 from hsi_geo.io.readers.raster_bands import own_bands, whole_tags
@@ -57,27 +66,6 @@ _OTHER_COUNT = "the header beside it has another number of bands: nothing of it 
 
 #: A number above 0 as tags and names of bands have it.
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-
-
-@dataclass(frozen=True, eq=False)
-class ShownFile:
-    """A file that a VRT shows.
-
-    Attributes:
-        name: Its name without folders.
-        count: Number of its bands.
-        bands: (C,) its bands.
-        scale: (C,) factors in the files beside it; 1 where GDAL knows the factor: then the VRT states its own.
-        offset: (C,) offsets, as ``scale``.
-        warnings: One sentence for each file with masks beside it.
-    """
-
-    name: str
-    count: int
-    bands: TaggedBands
-    scale: Float64Array
-    offset: Float64Array
-    warnings: tuple[str, ...]
 
 
 class ShownFiles:
@@ -205,7 +193,7 @@ def _wavelength_texts(source: rasterio.DatasetReader, others: Tags) -> list[str]
         for key, text in tags.items()
         if "wavelength" in plain_key(key)
     ]
-    return [*tagged, *(name or "" for name in source.descriptions)]
+    return [*tagged, *descriptions_of(source)]
 
 
 def made_up_alpha(source: rasterio.DatasetReader) -> int | None:
@@ -265,6 +253,7 @@ def _described(file: rasterio.DatasetReader, path: str, shown: ShownFiles) -> Sh
         bands=find_raster_bands(file, whole, file.indexes, shown),
         scale=np.where(known, 1.0, values.scale),
         offset=np.where(known, 0.0, values.offset),
+        nodata=np.where([value is None for value in file.nodatavals], values.nodata, np.nan),
         warnings=(*unused, *warnings),
     )
 
@@ -277,11 +266,11 @@ def _bands_of_files(
     listed = file_bands(text, numbers)
     if listed is not None:
         first = next(shown.having(mosaic.files[1:], max(listed)), None)
-        return None if first is None else first.bands.picked(_indices(listed)).of_file(first.name)
+        return None if first is None else first.bands.picked(indices(listed)).of_file(first.name)
     parts = _parts(text, numbers, shown)
     if not parts:
         return None
-    joined = joined_bands([file.bands.picked(_indices(bands)) for file, bands in parts])
+    joined = joined_bands([file.bands.picked(indices(bands)) for file, bands in parts])
     return None if joined is None else joined.of_file(f"{len(parts)} files")
 
 
@@ -305,31 +294,25 @@ def _decoded(
         warnings = [warning for file in files for warning in file.warnings]
     is_neutral = bool((values.scale == 1).all() and (values.offset == 0).all())
     content = read_small_file(shown.path, TEXT_BYTES) or b""
-    if parts and is_neutral and not changes_values(text, alpha) and not states_values(content):
-        if listed is not None:
-            warnings += _differing(files, listed)
-        scale, offset = values.scale.copy(), values.offset.copy()
-        shown_bands = _indices(numbers)
-        scale[shown_bands] = np.concatenate([file.scale[_indices(bands)] for file, bands in parts])
-        offset[shown_bands] = np.concatenate(
-            [file.offset[_indices(bands)] for file, bands in parts]
+    other = None if listed is None else of_other_wavelengths(files, listed)
+    if other is not None and own_bands(source, whole, numbers).found is None:
+        warnings.append(other)
+    if not parts or changes_values(text, alpha):
+        return values, tuple(dict.fromkeys(warnings))
+    taken = ["nodata"] if np.isnan(values.nodata).any() else []
+    taken += ["scale", "offset"] if is_neutral and not states_values(content) else []
+    if listed is not None:
+        warnings += differing(files, listed, taken)
+    found = {key: getattr(values, key).copy() for key in taken}
+    shown_bands = indices(numbers)
+    for key, own in found.items():
+        own[shown_bands] = np.concatenate(
+            [getattr(file, key)[indices(bands)] for file, bands in parts]
         )
-        values = replace(values, scale=scale, offset=offset)
-    return values, tuple(dict.fromkeys(warnings))
-
-
-def _differing(files: Sequence[ShownFile], listed: Sequence[int]) -> list[str]:
-    """A warning if files of a mosaic have another scale than the first one."""
-    first, bands = files[0], _indices(listed)
-    for file in files[1:]:
-        pairs = ((file.scale, first.scale), (file.offset, first.offset))
-        if not all(np.allclose(one[bands], two[bands], rtol=1e-6) for one, two in pairs):
-            warning = (
-                f"the files beside '{first.name}' and '{file.name}', which it shows, tell different scales: that "
-                f"of '{first.name}' is used for both"
-            )
-            return [warning]
-    return []
+    if "nodata" in found:
+        found["nodata"], unused = nodata_of_files(values.nodata, found["nodata"], source, text)
+        warnings += unused
+    return replace(values, **found), tuple(dict.fromkeys(warnings))
 
 
 def _parts(
@@ -346,10 +329,9 @@ def _parts(
     return parts
 
 
-def _indices(bands: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    return np.array(bands, np.intp) - 1
-
-
 def _text_of(vrt: rasterio.DatasetReader) -> str:
-    text: str = vrt.tags(ns="xml:VRT").get("xml:VRT", "")
+    try:
+        text: str = vrt.tags(ns="xml:VRT").get("xml:VRT", "")
+    except UnicodeDecodeError:  # rasterio reads UTF-8 only
+        return xml_text(read_small_file(vrt.name, TEXT_BYTES) or b"")
     return text

@@ -15,6 +15,7 @@ from hsi_geo.io.files.beside import files_in, gdal_name_of, is_file
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.descriptions import descriptions_of
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.quality_layers import (
     CLOUDS,
@@ -101,7 +102,7 @@ def _layers(asset: MaskAsset, shape: tuple[int, int], transform: Affine) -> Iter
     require_local(asset.path, "mask", SceneError)
     try:
         with quiet_gdal(asset.path), open_raster(asset.path) as file:
-            found, names = file.shape, [name or "" for name in file.descriptions]
+            found, names = file.shape, list(descriptions_of(file))
             place = file.transform
     except RasterioError as error:
         raise SceneError(

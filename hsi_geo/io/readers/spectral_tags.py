@@ -13,6 +13,7 @@ from hsi_geo.arrays import BoolArray, Float64Array, IndexArray
 from hsi_geo.io.files.beside import is_file, read_small_file
 from hsi_geo.io.files.paths import stem_of
 from hsi_geo.io.files.side_files import header_names
+from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.readers.band_names import parse_band_names
 from hsi_geo.io.readers.header_lists import (
     FLAG_KEYS,
@@ -217,7 +218,7 @@ def read_envi_header(path: Path) -> Tags:
         Values with their braces, by key; empty if the file is no ENVI header.
     """
     content = read_small_file(path, MAX_HEADER_BYTES)
-    text = (content or b"").decode("utf-8-sig", errors="replace")
+    text, _ = decode(content or b"")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.lstrip().upper().startswith("ENVI"):
         return {}

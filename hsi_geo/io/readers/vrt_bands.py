@@ -88,6 +88,47 @@ def _changes(one: ET.Element) -> bool:
     return one.tag in _CHANGES or one.get("subClass") in _CHANGING
 
 
+def may_have_gaps(text: str) -> bool:
+    """Whether pixels of a VRT may show none of its files: it is warped, shows several side by side, or a part of itself only.
+
+    Args:
+        text: Text of the VRT.
+
+    Example:
+        >>> band = '<VRTRasterBand><SimpleSource><DstRect xOff="0" yOff="0" xSize="{}" ySize="2"/></SimpleSource></VRTRasterBand>'
+        >>> vrt = '<VRTDataset rasterXSize="3" rasterYSize="2">{}</VRTDataset>'
+        >>> may_have_gaps(vrt.format(band.format(3))), may_have_gaps(vrt.format(band.format(2)))
+        (False, True)
+    """
+    root = _parsed(text)
+    if root is None or root.find("GDALWarpOptions") is not None:
+        return True
+    sizes = [_number(root, f"raster{axis}Size") for axis in "XY"]
+    for band in root.findall("VRTRasterBand"):
+        sources = [one for one in band if one.tag.endswith("Source")]
+        if len(sources) != 1 or not _covers(sources[0].find("DstRect"), sizes):
+            return True
+    return False
+
+
+def _covers(rectangle: ET.Element | None, sizes: Sequence[float]) -> bool:
+    """Whether a rectangle covers a raster; without one a source does."""
+    if rectangle is None:
+        return True
+    starts = [_number(rectangle, f"{axis}Off") for axis in "xy"]
+    lengths = [_number(rectangle, f"{axis}Size") for axis in "xy"]
+    parts = zip(starts, lengths, sizes, strict=True)
+    return all(start <= 0 and start + length >= size for start, length, size in parts)
+
+
+def _number(element: ET.Element, key: str) -> float:
+    """The number of an attribute; 0 if it is none."""
+    try:
+        return float(element.get(key, "0"))
+    except ValueError:
+        return 0.0
+
+
 def states_values(content: bytes) -> bool:
     """Whether a VRT states a scale or an offset of its bands, also a neutral one, which GDAL's programs do not write.
 

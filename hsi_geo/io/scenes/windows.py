@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo.arrays import AnyArray, BoolArray, Float32Array, Float64Array
+from hsi_geo.io.readers.masks import MANY_BANDS
 from hsi_geo.io.scenes.declared_values import NODATA, OFFSET, SCALE, by_band, declared
 from hsi_geo.tiling import Window
 
@@ -17,9 +18,6 @@ MAX_MAGNITUDE = 1e30
 
 #: A number above the first is an outlier if it is more than the second times most of its spectrum.
 SUSPECT_MAGNITUDE, OUTLIER_FACTOR = 1e9, 1e6
-
-#: With this many bands or more, no spectrum has the same value in all of them.
-MANY_BANDS = 8
 
 
 def read_window(scene: xr.DataArray, window: Window) -> tuple[Float32Array, BoolArray]:

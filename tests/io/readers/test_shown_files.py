@@ -90,6 +90,32 @@ def test_files_of_a_mosaic_with_other_scales_than_the_first_are_told(
     assert [f"'a.bsq' and '{told}'" in text for text in file.warnings] == ([True] if told else [])
 
 
+@pytest.mark.parametrize(
+    ("lists", "told"),
+    [
+        (["500, 600, 700, 900", "500.2, 600, 700, 900"], False),
+        (["500, 600, 700, 900", "0.5, 0.6, 0.7, 0.9"], False),
+        (["500, 600, 700, 900", "510, 610, 710, 910"], True),
+        (["500, 600, 700, 900", "900, 700, 600, 500"], True),
+    ],
+    ids=["rounded", "other unit", "shifted", "other order"],
+)
+@pytest.mark.parametrize("has_own", [False, True], ids=["of its files", "of its own"])
+def test_files_of_a_mosaic_with_other_wavelengths_than_the_first_are_told(
+    tmp_path: Path, lists: list[str], told: bool, has_own: bool
+) -> None:
+    for name, listed in zip("ab", lists, strict=True):
+        write_envi(tmp_path / f"{name}.bsq", cube_of(4), f"wavelength = {{{listed}}}")
+    path = mosaic(tmp_path / "s.vrt", ["a.bsq", "b.bsq"])
+    if has_own:
+        own = '<Metadata><MDI key="wavelength">{500, 600, 700, 900}</MDI></Metadata>'
+        path.write_text(path.read_text().replace("<VRTRasterBand", f"{own}<VRTRasterBand", 1))
+    scene = open_scene(path)
+    assert scene["wavelength"].values.tolist() == [500, 600, 700, 900]
+    found = ["'a.bsq' and 'b.bsq'" in text for text in scene.attrs.get("warnings", ())]
+    assert found == ([True] if told and not has_own else [])
+
+
 @pytest.mark.parametrize("make", [mosaic, stack])
 @pytest.mark.parametrize("others", [["s.vrt"], ["other.vrt"]], ids=["itself", "each other"])
 def test_vrts_that_name_themselves_have_no_wavelengths(

@@ -1,4 +1,4 @@
-"""Scales that GDAL does not know, in files beside those that a VRT shows."""
+"""Scales and nodata values that GDAL does not know, in files beside those that a VRT shows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from builders import cube_of, physical, write_envi, write_tif
 from new_sensor_cases import write_wyvern
 
+from hsi_geo.arrays import AnyArray
+from hsi_geo.io.readers import read_scene
 from hsi_geo.io.scenes.scene import open_scene
 
 LINES = ("wavelength = {500, 600, 700, 900}", "wavelength units = Nanometers")
@@ -129,3 +131,58 @@ def test_masks_that_a_vrt_does_not_have_are_told(
         path = vrt(tmp_path / "outer.vrt", path.name, [1, 2, 3, 4])
     (warning,) = open_scene(path).attrs["warnings"]
     assert f"the masks beside '{image.name}' are not applied" in warning
+
+
+def gapped(cube: AnyArray) -> AnyArray:
+    """The cube with a pixel without data, and one that lacks a band."""
+    cube[:, 2, 3] = cube[1, 1, 5] = -9999
+    return cube
+
+
+def header_of(folder: Path, count: int) -> str:
+    centres = ", ".join(str(500 + 10 * band) for band in range(count))
+    write_tif(folder / "a.tif", gapped(cube_of(count)))
+    lines = ["ENVI", f"wavelength = {{{centres}}}", "data ignore value = -9999"]
+    (folder / "a.hdr").write_text("\n".join(lines))
+    return "a.tif"
+
+
+@pytest.mark.parametrize("is_nested", [False, True], ids=["one", "nested"])
+@pytest.mark.parametrize("shown", [[1, 2, 3, 4], [4, 2]], ids=str)
+def test_a_vrt_has_the_nodata_value_beside_its_file(
+    tmp_path: Path, shown: list[int], is_nested: bool
+) -> None:
+    file = header_of(tmp_path, 4)
+    expected = open_scene(tmp_path / file)[np.array(shown) - 1]
+    path = vrt(tmp_path / "s.vrt", file, shown)
+    if is_nested:
+        path = vrt(tmp_path / "outer.vrt", path.name, range(1, len(shown) + 1))
+    for found, wanted in zip(physical(open_scene(path)), physical(expected), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert not physical(open_scene(path))[1][2, 3]
+
+
+def test_a_nodata_value_of_the_vrt_comes_before_that_beside_its_file(tmp_path: Path) -> None:
+    extra = "<NoDataValue>3</NoDataValue>"
+    file = read_scene(vrt(tmp_path / "s.vrt", header_of(tmp_path, 4), [1, 2], extra=extra))
+    assert file.nodata.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(("count", "is_used"), [(4, False), (8, True)], ids=["few", "many"])
+def test_pixels_outside_of_the_files_of_a_vrt_stay_missing(
+    tmp_path: Path, count: int, is_used: bool
+) -> None:
+    place = "".join(
+        f'<{name} xOff="{start}" yOff="0" xSize="7" ySize="5"/>'
+        for name, start in (("SrcRect", 0), ("DstRect", 2))
+    )
+    path = vrt(tmp_path / "s.vrt", header_of(tmp_path, count), range(1, count + 1), place)
+    path.write_text(path.read_text().replace('rasterXSize="7"', 'rasterXSize="9"'))
+    scene = open_scene(path)
+    valid = physical(scene)[1]
+    assert not valid[:, :2].any() and valid[:, 2:5].all()
+    assert valid[2, 5] == (not is_used)
+    warnings = scene.attrs.get("warnings", ())
+    assert [("-9999" in text, "-srcnodata" in text) for text in warnings] == (
+        [] if is_used else [(True, True)]
+    )
