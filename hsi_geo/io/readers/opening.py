@@ -27,7 +27,7 @@ from hsi_geo.io.readers.packages import (
     read_packed_raster,
 )
 from hsi_geo.io.readers.placement import Placement, place
-from hsi_geo.io.readers.products import is_product, read_product
+from hsi_geo.io.readers.products import is_product, of_product, read_product
 from hsi_geo.io.readers.raster import (
     ARRAY_HINT,
     data_of_header,
@@ -186,6 +186,8 @@ def _read_file(path: Path) -> SceneFile:
     product = product_part(path)
     if product:
         package = open_folder(path.parent, str(path), f"{_escaped(product)}*")
+        own = of_product(package, path.name)
+        package = own if is_product(own) else package
         if is_product(package):
             is_image = path.suffix.lower() != ".xml"  # no METADATA.XML, and no .aux.xml
             return read_product(package, Path(data_of_header(path)).name if is_image else None)

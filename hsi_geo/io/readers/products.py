@@ -60,6 +60,9 @@ _MADE_FROM = re.compile(r"SPECTRAL_IMAGE[^/]*\.(TIF|TIFF|BSQ|BIL|BIP|IMG|DAT)$",
 #: Part of the names of all of them.
 _IMAGE_PART = "SPECTRAL_IMAGE"
 
+#: What follows the name of a product in those of its files.
+_PART = re.compile(r"(METADATA\.XML|SPECTRAL_IMAGE|QL_QUALITY|QL_PIXELMASK)[^/]*$", re.IGNORECASE)
+
 #: Largest difference between centres in nm of the same band.
 _SAME_NM = 1.0
 
@@ -106,6 +109,24 @@ def is_product(package: Package) -> bool:
     return metadata and any(_IMAGE_PART in name.upper() for name in package.files)
 
 
+def of_product(package: Package, *names: str) -> Package:
+    """The files of some products only: others may lie beside them, such as copies.
+
+    Args:
+        package: Files of a folder or archive.
+        names: Names of a file of each product.
+    """
+    products = {_product_of(name) for name in names} - {None}
+    files = tuple(name for name in package.files if _product_of(name) in products)
+    return dataclasses.replace(package, files=files)
+
+
+def _product_of(name: str) -> str | None:
+    """What the names of a product's files begin with, with their folder; None for other files."""
+    part = _PART.search(name)
+    return None if part is None else name[: part.start()].lower()
+
+
 def read_product(package: Package, image: str | None = None) -> SceneFile:
     """Describe an EnMAP or DESIS product, or an image that was made from one.
 
@@ -127,7 +148,9 @@ def read_product(package: Package, image: str | None = None) -> SceneFile:
     if image is None:
         image, *others = _images(package, metadata)
     raster = read_raster(package.gdal_path(image), name=package.name)
-    root = _parse(package, _nearest(image, metadata))
+    described_in = _nearest(image, metadata)
+    package = of_product(package, image, described_in)
+    root = _parse(package, described_in)
     bands = described_bands(root)
     centres = column(bands, CENTRE, np.nan)
     if len(bands) != raster.band_count:
@@ -295,8 +318,8 @@ def _parse(package: Package, name: str) -> ET.Element:
 
 def _nearest(image: str, metadata: list[str]) -> str:
     """The metadata file of the image's product, by its name."""
-    product = image[: image.upper().rindex(_IMAGE_PART)]
-    return next((name for name in metadata if name.startswith(product)), metadata[0])
+    product = _product_of(image)
+    return next((name for name in metadata if _product_of(name) == product), metadata[0])
 
 
 def _label(image: str) -> str:
