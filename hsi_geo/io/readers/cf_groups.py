@@ -14,6 +14,7 @@ import xarray as xr
 from hsi_geo.errors import HsiGeoError, SceneError
 from hsi_geo.io.files.hdf5_files import WRITTEN_HINT, is_being_written, open_shared
 from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
+from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.remote_files import as_link, open_remote
 from hsi_geo.io.readers.base import missing_package, plain
 
@@ -79,6 +80,11 @@ def open_group(path: str, group: str, engine: str) -> xr.Dataset:
 def _opened[H](open_: Callable[..., H], path: str, engine: str) -> H:
     """What a function of xarray returns for the path, or for a file object for netCDF on another machine."""
     options = _options(path, engine)
+    if engine == "zarr" and exists(path):
+        from zarr.storage import LocalStore  # an extra
+
+        # A path would be taken for an address, which ends before "#" and "?".
+        return open_(LocalStore(path, read_only=True), **options)
     if engine != "h5netcdf":
         return open_(path, **options)
     if (link := as_link(path)) is not None:

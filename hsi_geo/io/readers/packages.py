@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.limits import ARCHIVE_FILES, read_short, require_short_text
+from hsi_geo.io.files.side_files import CUBES
 from hsi_geo.io.readers.auxiliary_names import is_auxiliary
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.quality_layers import RasterFlags
@@ -197,18 +198,31 @@ def _noting(file: SceneFile, package: Package, auxiliary: list[str]) -> SceneFil
 def rasters_in(package: Package) -> list[str]:
     """Names of the files that are rasters: GeoTIFFs, and cubes with a header of ENVI beside them.
 
+    A file with an unknown ending, such as metadata, counts only if no other file has its header.
+
     Args:
         package: The files of a folder or an archive.
     """
-    inside = {name.lower() for name in package.files}
-    return [name for name in package.files if _is_raster(name.lower(), inside)]
+    paths = {name: PurePosixPath(name.lower()) for name in package.files}  # without a "./" before
+    inside = {str(path) for path in paths.values()}
+    found = [name for name in package.files if _is_raster(paths[name], inside)]
+    known = {_header(paths[name]) for name in found if _is_known(paths[name], inside)}
+    return [n for n in found if _is_known(paths[n], inside) or _header(paths[n]) not in known]
 
 
-def _is_raster(name: str, inside: set[str]) -> bool:
-    path = PurePosixPath(name)
+def _is_raster(path: PurePosixPath, inside: set[str]) -> bool:
     if path.suffix in _GEOTIFFS:
         return True
-    return path.suffix != ".hdr" and bool({f"{name}.hdr", str(path.with_suffix(".hdr"))} & inside)
+    return path.suffix != ".hdr" and bool({f"{path}.hdr", _header(path)} & inside)
+
+
+def _is_known(path: PurePosixPath, inside: set[str]) -> bool:
+    """Whether the ending of a raster, or the name of its header, says that it is one."""
+    return path.suffix in ("", *_GEOTIFFS, *CUBES) or f"{path}.hdr" in inside
+
+
+def _header(path: PurePosixPath) -> str:
+    return str(path.with_suffix(".hdr"))
 
 
 def _require_few(files: int, name: str) -> None:

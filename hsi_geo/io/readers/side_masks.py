@@ -37,6 +37,9 @@ _DATA_MASK = ("clear", "cloud", "haze", "shadow")
 #: Bits of Pixxel's ``.mask.tif``, in the order in which the product's guide lists them.
 _PIXXEL_BITS = (("cloud", CLOUDS, 1), ("shadow", SHADOWS, 2), ("water", WATER, 4))
 
+#: Ends of the names of Pixxel's masks, after that of the scene, in lower case.
+_PIXXEL_MASKS = (".mask.tif", ".mask.tiff")
+
 #: Share of a pixel by which a mask and its raster may lie apart.
 _OFF_PX = 0.1
 
@@ -87,14 +90,14 @@ def _named(path: str, known: set[str]) -> Iterator[MaskAsset]:
     if not is_file(path):
         return
     stem = raster.with_name(stem_of(raster))
-    is_pixxel = any(is_file(f"{stem}{end}") for end in (".xml", ".geojson"))
-    for ending in (".mask.tif", ".mask.tiff"):
-        beside = gdal_name_of(f"{stem}{ending}")
-        if is_pixxel and is_file(beside) and beside not in known:
-            yield MaskAsset(beside, "pixxel", {})
+    is_pixxel = any(is_file(f"{stem}{end}") for end in (".xml", ".geojson", ".XML", ".GEOJSON"))
     for other in files_in(raster.parent, "*[mM][aA][sS][kK]*.[tT][iI][fF]*"):
         rest, name = other.stem.removeprefix(stem.name), gdal_name_of(other)
-        if rest != other.stem and _DATA_MASK_NAME.fullmatch(rest) and name not in known:
+        if rest == other.stem or name in known:
+            continue
+        if is_pixxel and other.name.lower().removeprefix(stem.name.lower()) in _PIXXEL_MASKS:
+            yield MaskAsset(name, "pixxel", {})
+        elif _DATA_MASK_NAME.fullmatch(rest):
             yield MaskAsset(name, "Data Mask", {})
 
 

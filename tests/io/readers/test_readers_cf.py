@@ -234,3 +234,16 @@ def test_a_zarr_store_is_read_through_fsspec() -> None:
     dataset().to_zarr("memory://scene.zarr", zarr_format=2, consolidated=True)
     scene = open_scene("memory://scene.zarr")
     np.testing.assert_array_equal(scene.values, aviris_cube())
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("folder", ["a#b", "a?b", "a b", "a%20b"])
+def test_a_zarr_store_may_lie_in_a_folder_of_any_name(
+    tmp_path: Path, folder: str, version: int
+) -> None:
+    write_zarr(tmp_path / "a", dataset(), version)
+    other = dataset()
+    other["cube"] = other["cube"] + 1
+    write_zarr(tmp_path / "s.zarr", other, version)
+    (tmp_path / "s.zarr").rename(tmp_path / folder)
+    np.testing.assert_array_equal(physical(open_scene(tmp_path / folder))[0], aviris_cube() + 1)
