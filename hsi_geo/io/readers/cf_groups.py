@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from hsi_geo.io.files.hdf5_files import WRITTEN_HINT, is_being_written, open_sha
 from hsi_geo.io.files.limits import NESTED_GROUPS, STORED_OBJECTS, TEXT_BYTES
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.remote_files import as_link, open_remote
+from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.readers.base import missing_package, plain
 
 #: Datasets by the path of their group ("/" is the root).
@@ -47,7 +49,11 @@ def open_groups(path: str, engine: str) -> Groups:
         if engine == CLASSIC:
             return {"/": _opened(xr.open_dataset, path, engine)}
         with _without_zarr_warning():
-            return _opened(xr.open_groups, path, engine)
+            groups = _opened(xr.open_groups, path, engine)
+        for dataset in groups.values():
+            for attributes in (dataset.attrs, *(one.attrs for one in dataset.variables.values())):
+                attributes.update(_mended(attributes))
+        return groups
     except HsiGeoError:
         raise
     except Exception as error:
@@ -61,6 +67,15 @@ def open_groups(path: str, engine: str) -> Groups:
             f"scene '{path}' cannot be read as netCDF or Zarr ({plain(error)})",
             hint="copy or download it again, or convert it to GeoTIFF",
         ) from error
+
+
+def _mended(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Texts that h5py could not decode: programs write UTF-8, or Windows-1252, where HDF5 has ASCII."""
+    return {
+        key: decode(value.encode("utf-8", "surrogateescape"))[0]
+        for key, value in attributes.items()
+        if isinstance(value, str) and re.search("[\udc80-\udcff]", value)
+    }
 
 
 def open_group(path: str, group: str, engine: str) -> xr.Dataset:

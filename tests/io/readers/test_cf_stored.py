@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,6 +15,7 @@ from cf_cases import STORES, dataset, write_netcdf
 from emit_cases import FWHM, NM
 
 from hsi_geo.arrays import AnyArray
+from hsi_geo.io.readers import read_scene
 from hsi_geo.io.readers.cf_stored import declared_attributes, declared_dtype, physical_values
 from hsi_geo.io.scenes.properties import bands_of, grid_of
 from hsi_geo.io.scenes.scene import open_scene
@@ -196,3 +198,23 @@ def test_the_declared_sign(stored: str, said: str | bytes, declared: str) -> Non
 def test_numbers_that_the_type_cannot_hold_stay() -> None:
     array = xr.DataArray(np.zeros(2, "int8"), attrs={"_Unsigned": "true", "_FillValue": -9999})
     assert declared_attributes(array)["_FillValue"] == -9999
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_texts_that_are_declared_as_ascii_need_not_be(tmp_path: Path, encoding: str) -> None:
+    path = write_netcdf(tmp_path / "s.nc", dataset())
+    expected = open_scene(path)
+    with h5py.File(path, "r+") as file:
+        for name, key, text in (
+            ("spatial_ref", "crs_wkt", expected.rio.crs.to_wkt(version="WKT2_2019")),
+            ("wavelength", "units", "µm"),
+        ):
+            text = text.replace("UTM zone 11N", "UTM zone 11N (120°W)")
+            file[name].attrs[key] = np.bytes_(text.encode(encoding))
+            assert not text.isascii()
+        file.attrs["title"] = np.bytes_("Süd".encode(encoding))
+    scene = open_scene(path)
+    np.testing.assert_allclose(scene["wavelength"], expected["wavelength"])
+    assert grid_of(scene).transform == grid_of(expected).transform
+    assert scene.rio.crs.to_epsg() == 32611
+    assert "Süd" in read_scene(path).driver
