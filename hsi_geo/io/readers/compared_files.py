@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 
 from hsi_geo.arrays import Float64Array
-from hsi_geo.io.readers.masks import MANY_BANDS, fits
+from hsi_geo.io.readers.masks import MANY_BANDS, alpha_band, find_mask, fits
 from hsi_geo.io.readers.spectral_tags import TaggedBands
 from hsi_geo.io.readers.vrt_bands import may_have_gaps
 from hsi_geo.wavelengths import SAME_NM, centres_in_nm
@@ -63,10 +63,10 @@ def nodata_of_files(
     """
     is_new = np.isnan(own) & fits(of_files, np.result_type(*source.dtypes))
     used = np.where(is_new, of_files, own)
-    if not np.isnan(own).all() or len(own) >= MANY_BANDS or not may_have_gaps(text):
-        return used, []
     new = used[is_new & (used != 0)]
-    if not new.size:
+    if not new.size or not np.isnan(own).all() or len(own) >= MANY_BANDS:
+        return used, []
+    if not may_have_gaps(text) or find_mask(source, alpha_band(source)) is not None:
         return used, []
     warning = (
         f"the files beside those that it shows declare the nodata value {new[0]:g}, which is not used, as 0 is missing where "

@@ -9,14 +9,16 @@ from pathlib import Path
 from rasterio.errors import RasterioError
 
 from hsi_geo.errors import MissingPackageError, SceneError, SceneNotFoundError
+from hsi_geo.io.files.beside import read_small_file
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.files.remote_files import as_link, open_remote
-from hsi_geo.io.files.side_files import CUBES, names_by_lower_case
+from hsi_geo.io.files.side_files import CUBES, header_names, names_by_lower_case
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.other_files import refuse_other_file
 from hsi_geo.io.readers.raster_description import describe_raster
+from hsi_geo.io.readers.spectral_tags import MAX_HEADER_BYTES, read_envi_header
 from hsi_geo.io.readers.stac_sidecar import StacSidecar
 
 #: Suffixes of arrays of NumPy and MATLAB, in which many public scenes are given away. They have neither wavelengths nor a place.
@@ -61,6 +63,7 @@ def read_raster(
     except RasterioError as error:
         _require_answer(path)
         refuse_other_file(path, name)
+        _require_plain_header(path, name)
         raise SceneError(
             f"scene '{name}' is not a raster that GDAL can open ({plain(error)})",
             hint=ARRAY_HINT if is_array_file(name) else _RASTER_HINT,
@@ -107,6 +110,25 @@ def _require_answer(path: str) -> None:
     if link is not None and link.lower().startswith(("http", "s3:")):
         with contextlib.suppress(MissingPackageError), open_remote(link):
             pass
+
+
+def _require_plain_header(path: str, name: str) -> None:
+    """Say why GDAL does not know a cube that has a header.
+
+    Raises:
+        SceneError: If its header begins otherwise than with the word ENVI in plain capitals.
+    """
+    for beside in header_names(path):
+        if read_envi_header(beside) and not _begins_with_envi(beside):
+            raise SceneError(
+                f"scene '{name}' has the header '{beside.name}', which GDAL cannot read: its first bytes are not the word "
+                "ENVI, but a byte order mark, blanks, or small letters",
+                hint="save it in an editor as UTF-8 without a byte order mark (BOM), with ENVI at its beginning",
+            )
+
+
+def _begins_with_envi(header: Path) -> bool:
+    return (read_small_file(header, MAX_HEADER_BYTES) or b"").startswith(b"ENVI")
 
 
 def data_of_header(path: str | os.PathLike[str]) -> str:

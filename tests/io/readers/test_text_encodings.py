@@ -10,6 +10,7 @@ import rasterio
 import rasterio.shutil
 from builders import cube_of, physical, write_envi
 
+from hsi_geo.errors import SceneError
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.scenes.scene import open_scene
 
@@ -62,3 +63,18 @@ def test_class_rasters_may_have_names_that_are_not_utf_8(tmp_path: Path) -> None
     text = header.read_text().replace("ENVI Standard", "ENVI Classification")
     header.write_bytes((text + "\n".join(lines)).encode("cp1252"))
     assert [one.name for one in read_shots(path).classes] == ["Straße", "Forêt"]
+
+
+@pytest.mark.parametrize(
+    ("before", "encoding"),
+    [("", "utf-8-sig"), ("", "utf-16"), ("\n", "utf-8")],
+    ids=["mark", "UTF-16", "blank line"],
+)
+@pytest.mark.parametrize("given", ["s.bsq", "s.hdr"])
+def test_a_header_that_gdal_does_not_know_is_named(
+    tmp_path: Path, before: str, encoding: str, given: str
+) -> None:
+    header = write(tmp_path / "s.bsq").with_suffix(".hdr")
+    header.write_bytes((before + header.read_text()).encode(encoding))
+    with pytest.raises(SceneError, match=r"the header 's\.hdr', which GDAL cannot read"):
+        open_scene(tmp_path / given)
