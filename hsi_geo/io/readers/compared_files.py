@@ -75,23 +75,35 @@ def nodata_of_files(
     return own, [warning]
 
 
-def of_other_wavelengths(files: Sequence[ShownFile], listed: Sequence[int]) -> str | None:
-    """A warning if files of a mosaic have other wavelengths than the first one; None if none has.
+def of_other_bands(files: Sequence[ShownFile], listed: Sequence[int]) -> str | None:
+    """A warning if files of a mosaic have other wavelengths or bad bands than the first one; None if none has.
 
     Args:
         files: Files of the mosaic.
         listed: (B,) their bands that it shows, from 1.
     """
+    bands = indices(listed)
     known = [
-        (file.name, nm[indices(listed)]) for file in files if (nm := file.centres_nm) is not None
+        (
+            file,
+            nm[bands],
+            np.ones(len(bands), bool) if file.bands.good is None else file.bands.good[bands],
+        )
+        for file in files
+        if (nm := file.centres_nm) is not None
     ]
-    for name, centres in known[1:]:
-        first, used = known[0]
+    for file, centres, good in known[1:]:
+        first, used, used_good = known[0]
         if (np.abs(centres - used) > SAME_NM).any():
-            return (
-                f"the files '{first}' and '{name}', which it shows, have other wavelengths: those of '{first}' are used for "
-                "both"
-            )
+            what = "wavelengths"
+        elif (good != used_good).any():
+            what = "bad bands"
+        else:
+            continue
+        return (
+            f"the files '{first.name}' and '{file.name}', which it shows, have other {what}: those of '{first.name}' are used "
+            "for both"
+        )
     return None
 
 

@@ -26,7 +26,7 @@ from hsi_geo.io.readers.compared_files import (
     differing,
     indices,
     nodata_of_files,
-    of_other_wavelengths,
+    of_other_bands,
 )
 from hsi_geo.io.readers.descriptions import descriptions_of
 from hsi_geo.io.readers.header_lists import HeaderLists, as_number, plain_key
@@ -294,7 +294,7 @@ def _decoded(
         warnings = [warning for file in files for warning in file.warnings]
     is_neutral = bool((values.scale == 1).all() and (values.offset == 0).all())
     content = read_small_file(shown.path, TEXT_BYTES) or b""
-    other = None if listed is None else of_other_wavelengths(files, listed)
+    other = None if listed is None else of_other_bands(files, listed)
     if other is not None and own_bands(source, whole, numbers).found is None:
         warnings.append(other)
     if not parts or changes_values(text, alpha):

@@ -12,6 +12,7 @@ from hsi_geo.arrays import BoolArray, Float64Array
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.references import require_text
+from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.scenes.comma_numbers import values_with_commas
 from hsi_geo.wavelength_units import are_band_numbers, parse_unit
 from hsi_geo.wavelengths import Bands, DeclaredBands, resolve_bands, spacing
@@ -113,8 +114,8 @@ def _lines(path: Path) -> tuple[list[str], list[str]]:
     """Lines of a text file that are not empty, and its comments without their mark."""
     require_text(path, "wavelength file", OptionError)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text, _ = decode(path.read_bytes())
+    except OSError as error:
         raise OptionError(
             f"wavelength file '{path}' cannot be read as text",
             hint="write one centre in nm a line, or a CSV with a column named wavelength",

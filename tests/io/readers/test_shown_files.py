@@ -93,12 +93,14 @@ def test_files_of_a_mosaic_with_other_scales_than_the_first_are_told(
 @pytest.mark.parametrize(
     ("lists", "told"),
     [
+        (["500, 600, 700, 900}\nbbl = {1, 1, 0, 1", "500, 600, 700, 900"], True),
+        (["500, 600, 700, 900}\nbbl = {1, 1, 1, 1", "500, 600, 700, 900"], False),
         (["500, 600, 700, 900", "500.2, 600, 700, 900"], False),
         (["500, 600, 700, 900", "0.5, 0.6, 0.7, 0.9"], False),
         (["500, 600, 700, 900", "510, 610, 710, 910"], True),
         (["500, 600, 700, 900", "900, 700, 600, 500"], True),
     ],
-    ids=["rounded", "other unit", "shifted", "other order"],
+    ids=["other bad bands", "no bad bands", "rounded", "other unit", "shifted", "other order"],
 )
 @pytest.mark.parametrize("has_own", [False, True], ids=["of its files", "of its own"])
 def test_files_of_a_mosaic_with_other_wavelengths_than_the_first_are_told(

@@ -20,6 +20,16 @@ FWHM = np.array([6.0, 7.0, 8.0, 12.0])
 # The wavelengths option -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_wavelength_file_may_have_any_usual_encoding(tmp_path: Path, encoding: str) -> None:
+    path = write_tif(tmp_path / "a.tif", cube_of(3))
+    centres = tmp_path / "centres.csv"
+    text = "Gerät,Wavelength (µm)\nä,0.462\nö,0.5515\nü,0.64025\n"
+    centres.write_bytes(text.encode(encoding))
+    scene = open_scene(path, wavelengths=str(centres))
+    np.testing.assert_allclose(scene["wavelength"], [462.0, 551.5, 640.25])
+
+
 @pytest.mark.parametrize(
     "text",
     [
