@@ -12,10 +12,12 @@ from .enums import is_in_project, is_point_layer, is_polygon_layer
 
 #: Signals of a layer after which its shots may differ, or lie elsewhere.
 _SIGNALS = (
-    *("featureAdded", "featureDeleted", "geometryChanged", "attributeValueChanged"),
     *("afterRollBack", "afterCommitChanges", "dataChanged", "subsetStringChanged", "updatedFields"),
     *("crsChanged", "dataSourceChanged"),
 )
+
+#: Signals of each feature of an edit. They are followed once, at the end of the edit: thousands take minutes otherwise.
+_FEATURE_SIGNALS = ("featureAdded", "featureDeleted", "geometryChanged", "attributeValueChanged")
 
 #: Signals of a layer after which it may have a field for the class: once for all features of an edit.
 _REPAIRS = ("dataSourceChanged", "updatedFields", "editCommandEnded", "afterCommitChanges")
@@ -65,18 +67,26 @@ class ChosenLayers(QObject):
             self._tell_lost()
             return problem
         for layer in self.alive():
-            for name in _SIGNALS:
-                getattr(layer, name).disconnect(self._on_change)
-            layer.styleChanged.disconnect(self._on_style)
+            for signal, slot in self._slots(layer):
+                signal.disconnect(slot)
         self.layers = list(layers)
         for layer in self.layers:
-            for name in _SIGNALS:
-                getattr(layer, name).connect(self._on_change)
-            layer.styleChanged.connect(self._on_style)
+            for signal, slot in self._slots(layer):
+                signal.connect(slot)
         self._on_layers()
         self._tell_lost(again=True)
         self.changed.emit()
         return problem
+
+    def _slots(self, layer: QgsVectorLayer) -> list[tuple[Any, Any]]:
+        """Signals of a layer, and what follows each."""
+        return [
+            *((getattr(layer, name), self._on_change) for name in _SIGNALS),
+            *((getattr(layer, name), self._on_feature) for name in _FEATURE_SIGNALS),
+            (layer.editCommandEnded, self._on_edited),
+            (layer.undoStack().indexChanged, self._on_edited),
+            (layer.styleChanged, self._on_style),
+        ]
 
     def _refuse(self, layers: list[QgsVectorLayer]) -> None:
         """Hear of repairs of layers that cannot be used yet."""
@@ -144,6 +154,12 @@ class ChosenLayers(QObject):
 
     def _on_change(self, *_: Any) -> None:
         """Follow a change of the shots."""
+
+    def _on_feature(self, *_: Any) -> None:
+        """Hear of a change of one feature."""
+
+    def _on_edited(self, *_: Any) -> None:
+        """Follow the changes of features, since the edit is complete."""
 
     def _on_style(self) -> None:
         """Follow a style that was changed."""

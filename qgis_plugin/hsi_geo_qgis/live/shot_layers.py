@@ -58,6 +58,9 @@ class ShotLayers(ChosenLayers):
             set()
         )  # ids of layers whose texts are codes, also where all names are these now
         self._styling = self._is_style_due = self._renaming = False
+        self._is_due = self._is_own_edit = False
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self._on_edited)
 
     def _on_layers(self) -> None:
         """Read the classes. A layer that is not drawn by them gets such a style."""
@@ -228,16 +231,27 @@ class ShotLayers(ChosenLayers):
                     self._set_classes(found)
                     return
 
+    def _on_feature(self, *_: Any) -> None:
+        if not self._renaming:
+            self._is_due = True
+            self._is_own_edit |= any(layer.isEditCommandActive() for layer in self.alive())
+            self._later.start()  # if nothing tells the end of the edit
+
+    def _on_edited(self, *_: Any) -> None:
+        if self._is_due:
+            self._on_change()
+
     def _on_change(self, *_: Any) -> None:
         if self._renaming:
             return
-        classes = self.classes
+        self._is_due, classes = False, self.classes
         for layer in self.alive():
             numeric = self._is_numeric(layer)
             classes = grown(classes, layer, self.field(layer), is_numeric=numeric)
         self._tell_lost()
         if self._renames:
             classes = self._followed(classes)
+        self._is_own_edit = False
         if classes == self.classes:
             self.changed.emit()
             return
@@ -251,7 +265,7 @@ class ShotLayers(ChosenLayers):
         """The classes after an undo or a redo; a person's own edit, which is an edit command, is none."""
         present = self._present(classes)
         found = followed(classes, self._renames, present, partial(self._shots_of, classes))
-        if found != classes and any(layer.isEditCommandActive() for layer in self.alive()):
+        if found != classes and self._is_own_edit:
             self._renames = ()
             return classes
         return found
