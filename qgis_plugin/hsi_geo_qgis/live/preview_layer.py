@@ -83,7 +83,8 @@ class PreviewLayer(QObject):
             node.setItemVisibilityChecked(visible)
 
     def remove(self) -> None:
-        """Remove the layer from the project."""
+        """Remove the layer from the project, also one that comes back after saving: another project may be open then."""
+        self._left = None
         layer = self.layer()
         if layer is not None:
             QgsProject.instance().removeMapLayer(layer.id())
