@@ -44,7 +44,7 @@ class LiveDock(QgsDockWidget):
         self.setWindowIcon(QIcon(ICON))
         self.iface, self.canvas = iface, iface.mapCanvas()
         self.is_active = False
-        self.scene_path = self.scene_name = self.product = ""
+        self.scene_path = self.scene_name = self.product = self._hint = ""
         self.view: SceneView | None = None
         self.shots = ShotLayers(self)
         self.preview = PreviewLayer(self)
@@ -277,6 +277,7 @@ class LiveDock(QgsDockWidget):
         else:
             self.notice.clear("warning")
         self.enable()
+        self.link.on_extent()  # the canvas may have moved meanwhile
 
     def show_spectrum(self, answer: Mapping[str, Any]) -> None:
         """Show the spectrum under the cursor.
@@ -316,14 +317,14 @@ class LiveDock(QgsDockWidget):
         """
         self.suggestions.stop()
         self.enable()
-        self.notice.say("problem", reason, "Restart", self.restart)
+        self.notice.keep(reason, "Restart", self.restart)
 
     def tell_outdated(self) -> None:
         """Tell that the file of the scene has changed; one click opens it again."""
         self.suggestions.stop()
-        self.tell_unopened(
-            f"The file of scene '{self.scene_name}' has changed since it was opened."
-        )
+        self.enable()
+        text = f"The file of scene '{self.scene_name}' has changed since it was opened."
+        self.notice.say("problem", text, "Open again", self.restart)
 
     def tell_unopened(self, text: str) -> None:
         """Tell why the scene is not open, such as a file that is still being written; one click opens it again.
@@ -332,10 +333,11 @@ class LiveDock(QgsDockWidget):
             text: One sentence.
         """
         self.enable()
-        self.notice.say("problem", text, "Open again", self.restart)
+        self.notice.keep(text, "Open again", self.restart)
 
     def restart(self) -> None:
         """Start the engine if it has ended, and open the scene again."""
+        self.notice.release()
         self.tell_problem(self.shots.why_lost())
         self.session.restart()
         self.enable()  # nothing is asked of a scene that is being opened
@@ -348,6 +350,9 @@ class LiveDock(QgsDockWidget):
         """
         if text:
             self.work.tell(text)
+        elif self._hint == self.work.text.text():  # it is missing no longer
+            self.work.tell("")
+        self._hint = text
         self.enable()
 
     def enable(self) -> None:

@@ -47,8 +47,9 @@ class Notice(QFrame):
         self.close_button.setText("\N{MULTIPLICATION SIGN}")
         self.close_button.setAutoRaise(True)
         self.close_button.setToolTip("Close the message")
-        self.close_button.clicked.connect(lambda _=False: self.clear())
+        self.close_button.clicked.connect(lambda _=False: self._close())
         self._act: Act | None = None
+        self._kept: tuple[str, str, Act] | None = None
         self.button.clicked.connect(lambda _=False: self._press())
         row = QHBoxLayout()
         row.addWidget(self.text, 1)
@@ -87,15 +88,41 @@ class Notice(QFrame):
         self.button.setVisible(bool(button))
         self.show()
 
+    def keep(self, text: str, button: str, act: Act) -> None:
+        """Show a problem that comes back after each other text, until `release`: nothing goes on without its button.
+
+        Args:
+            text: The text.
+            button: Text of the button.
+            act: What the button does.
+        """
+        self._kept = text, button, act
+        self.say("problem", *self._kept)
+
+    def release(self) -> None:
+        """Let the problem of `keep` be over."""
+        self._kept = None
+
     def clear(self, kind: str = "") -> None:
-        """Hide the text.
+        """Hide the text, and show the problem that is kept.
 
         Args:
             kind: Only if the text is of this kind; empty for any.
         """
-        if not kind or kind == self.kind:
-            self.kind = ""
-            self.hide()
+        if kind and kind != self.kind:
+            return
+        self._hide()
+        if self._kept is not None:
+            self.say("problem", *self._kept)
+
+    def _close(self) -> None:
+        """Close what is shown, as a person wants it."""
+        is_kept = self._kept is not None and self.text.text() == self._kept[0]
+        (self._hide if is_kept else self.clear)()
+
+    def _hide(self) -> None:
+        self.kind = ""
+        self.hide()
 
     def _press(self) -> None:
         if self._act is not None:

@@ -36,6 +36,7 @@ class ProjectMemory:
         self.is_restoring = True
         dock.chooser.forget()
         dock.session.close()
+        dock.notice.release()
         dock.notice.clear()
         dock.clear_preview()
         dock.scene_path = dock.scene_name = ""

@@ -217,6 +217,7 @@ class SceneChooser:
         """
         dock, wavelengths = self.dock, self.dock.scene.wavelengths
         dock.clear_preview()
+        dock.notice.release()
         dock.notice.clear()
         dock.tell_problem(dock.shots.why_lost())
         if self._described not in ("", path):  # another scene has its own
@@ -255,6 +256,7 @@ class SceneChooser:
     def no_scene(self) -> None:
         """Close the scene."""
         dock = self.dock
+        dock.notice.release()
         dock.notice.clear("warning")  # what was said of the scene; that a map was written stays
         dock.tell_problem(dock.shots.why_lost())
         dock.session.close()

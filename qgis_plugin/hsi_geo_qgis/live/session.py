@@ -101,14 +101,14 @@ class LiveSession(QObject):
         """Open a scene; the signal tells why it cannot be opened."""
         self._scene, self._options = scene, dict(options)
         self._end_session()
+        self.worked.emit("Opening the scene", -1.0)
         if not self.engine.is_running:
             try:
                 found = launcher()
             except LauncherError as error:
-                self.died.emit(sentence(str(error)))
+                self._on_death(str(error))
                 return
-            self.engine.start(found)
-        self.worked.emit("Opening the scene", -1.0)
+            self.engine.start(found)  # Windows tells at once, by `ended`, if that fails
         number = 0
 
         def result(answer: Answer) -> None:
