@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from qgis.core import QgsVectorLayer
 
+from ..class_field import default_class_field
 from .new_layers import class_field
 from .shot_edits import CHOOSE_AGAIN
 
@@ -51,6 +52,12 @@ def why_lost(layers: Sequence[QgsVectorLayer], fields: Mapping[str, str]) -> str
 def _why_unfit(layer: QgsVectorLayer) -> str:
     if not layer.isValid():  # whether it has fields is not known
         return _unreadable(layer)
+    styled = default_class_field(layer)
+    if styled:
+        return (
+            f"Field '{styled}' of layer '{layer.name()}' holds decimals, which are no classes. Style the layer by a field "
+            "of text or whole numbers, choose no layer, and choose it again."
+        )
     return f"Layer '{layer.name()}' has no field of text or whole numbers. Add one that holds the class."
 
 

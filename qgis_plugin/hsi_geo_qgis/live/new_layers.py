@@ -13,7 +13,14 @@ from qgis.core import (
 )
 
 from ..class_field import default_class_field
-from .classes import Classes, new_class, style_layer
+from .classes import (
+    Classes,
+    is_number,
+    layer_values,
+    new_class,
+    read_categories,
+    style_layer,
+)
 from .shot_features import FIELD
 
 #: Custom property of a layer that *New shots* made.
@@ -84,7 +91,17 @@ def class_field(layer: QgsVectorLayer) -> str:
     Returns:
         Name of the field; empty if none can hold a class.
     """
-    return FIELD if is_made(layer) else default_class_field(layer)
+    field = FIELD if is_made(layer) else default_class_field(layer)
+    return "" if _holds_decimals(layer, field) else field
+
+
+def _holds_decimals(layer: QgsVectorLayer, field: str) -> bool:
+    """Whether a field of numbers, such as the one that a layer is styled by, has some that are not whole."""
+    index = layer.fields().lookupField(field)
+    if index < 0 or not layer.fields().at(index).isNumeric():
+        return False
+    styled = [value for value, _, _ in read_categories(layer, field)]
+    return not all(map(is_number, [*styled, *layer_values(layer, field)]))
 
 
 def _save(layer: QgsVectorLayer, path: str, table: str, *, is_first: bool) -> str:

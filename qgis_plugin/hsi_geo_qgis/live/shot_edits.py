@@ -41,6 +41,21 @@ def why_no_class(layer: QgsVectorLayer, field: int, value: Any) -> str:
         return f"Field '{one.name()}' of layer '{name}' holds whole numbers, and '{value}' is none."
     if not one.isNumeric() and 0 < one.length() < len(str(value)):
         return f"Field '{one.name()}' of layer '{name}' holds {one.length()} letters, and '{value}' has more."
+    return _why_not_encodable(layer, str(value))
+
+
+def _why_not_encodable(layer: QgsVectorLayer, text: str) -> str:
+    """Why the file of a layer cannot hold a text: QGIS saves letters that its encoding does not have as "?"."""
+    encoding = str(layer.dataProvider().encoding() or "UTF-8")
+    try:
+        text.encode(encoding)
+    except LookupError:  # one that only QGIS knows
+        return ""
+    except UnicodeEncodeError:
+        return (
+            f"The file of layer '{layer.name()}' holds the letters of {encoding} only, and '{text}' has others. Use "
+            "another name, or a GeoPackage."
+        )
     return ""
 
 
