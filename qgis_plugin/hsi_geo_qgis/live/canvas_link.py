@@ -95,11 +95,14 @@ class CanvasLink(QObject):
         self.dock.point_button.setChecked(tool is self.point_tool)
         self.dock.polygon_button.setChecked(tool is self.polygon_tool)
 
-    def draw(self, geometry: QgsGeometry) -> None:
+    def draw(self, geometry: QgsGeometry) -> bool:
         """Add what a tool has drawn.
 
         Args:
             geometry: The geometry in the CRS of the canvas.
+
+        Returns:
+            Whether it was added.
         """
         self.dock.shots.unselect()
         crs, view = self.canvas.mapSettings().destinationCrs(), self.dock.view
@@ -108,6 +111,7 @@ class CanvasLink(QObject):
         problem = self.dock.shots.add(geometry, crs)
         if problem:
             self.dock.notice.say("problem", problem)
+        return not problem
 
     def delete_selected(self) -> None:
         """Delete the selected shots."""

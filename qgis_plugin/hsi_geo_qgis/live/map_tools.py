@@ -12,8 +12,8 @@ from qgis.PyQt.QtGui import QColor, QKeyEvent
 
 from .enums import polygon_geometry
 
-#: Is called with a geometry in the CRS of the canvas.
-OnDrawn = Callable[[QgsGeometry], None]
+#: Is called with a geometry in the CRS of the canvas. Returns whether it was added.
+OnDrawn = Callable[[QgsGeometry], bool]
 
 
 class PointTool(QgsMapTool):
@@ -38,6 +38,8 @@ class PointTool(QgsMapTool):
 class PolygonTool(QgsMapTool):
     """Each click is a corner. The right button ends a polygon, Backspace removes a corner, Esc all.
 
+    A polygon that cannot be added stays on the canvas: its reason can be mended, and the right button pressed again.
+
     Args:
         canvas: The canvas.
         on_drawn: Is called with each polygon.
@@ -59,10 +61,9 @@ class PolygonTool(QgsMapTool):
             self.corners.append(event.snapPoint())
             self._draw(None)
         elif event.button() == Qt.MouseButton.RightButton:
-            corners = self.corners
-            self.forget()
-            if len(corners) > 2:
-                self.on_drawn(QgsGeometry.fromPolygonXY([[*corners, corners[0]]]))
+            ring = [*self.corners, *self.corners[:1]]
+            if len(self.corners) < 3 or self.on_drawn(QgsGeometry.fromPolygonXY([ring])):
+                self.forget()
 
     def canvasMoveEvent(self, event: QgsMapMouseEvent) -> None:
         """Show the polygon up to the cursor; QGIS calls this."""
