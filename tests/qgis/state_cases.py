@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from dock_cases import CASES as DOCK
 from live_person import Job, Person, pause, wait_until
 from merge_cases import polygons, style
 from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject, QgsVectorLayer
@@ -185,5 +186,5 @@ def _with_shots(job: Job) -> Person:
 
 CASES = (
     live_text_codes, live_names_like_codes, live_scene_changed, live_late_finish, live_closed_project, live_new_over_edited, live_no_crs,
-    *SESSIONS,
+    *SESSIONS, *DOCK,
 )  # fmt: skip
