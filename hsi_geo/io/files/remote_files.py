@@ -5,11 +5,13 @@ GDAL reads rasters from afar by itself. h5py needs a file object: fsspec gives o
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -260,11 +262,28 @@ class _Remote(io.RawIOBase):
                     raise OSError(f"{len(found)} of {end - start} bytes arrived")
                 return found
 
-            block = _tried(self._link, fetch)
+            with _without_collection():
+                block = _tried(self._link, fetch)
             while len(self._blocks) >= BLOCKS:
                 self._blocks.pop(next(iter(self._blocks)))
             self._blocks[number] = block
         return self._blocks[number]
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep Python from collecting garbage.
+
+    h5py holds its lock while it waits for bytes, which fsspec fetches in a thread of its own. If that thread collected an HDF5 file
+    that nobody closed, it would wait for the lock, and both would wait for ever.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _tried[R](link: str, ask: Callable[[], R]) -> R:
