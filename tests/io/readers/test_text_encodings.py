@@ -29,7 +29,7 @@ def write(path: Path, *lines: str) -> Path:
     "lines",
     [
         ["wavelength = {0.45, 0.55, 0.65, 0.85}", "wavelength units = µm"],
-        ["wavelength = {450, 550, 650, 850}", "band names = {bleu, forêt, rouge, très}"],
+        ["wavelength = {450, 550, 650, 850}", "band names = {bleu, forêt, rouille, très}"],
         ["band names = {0.45 µm, 0.55 µm, 0.65 µm, 0.85 µm}"],
         ["wavelength = {450, 550, 650, 850}", "description = {Gelände}", "sensor type = Gerät"],
     ],
@@ -47,7 +47,7 @@ def test_headers_need_not_be_utf_8(tmp_path: Path, lines: list[str], driver: str
 
 
 def test_a_geotiff_may_have_names_of_bands_that_are_not_utf_8(tmp_path: Path) -> None:
-    lines = ["wavelength = {450, 550, 650, 850}", "band names = {bleu, forêt, rouge, très}"]
+    lines = ["wavelength = {450, 550, 650, 850}", "band names = {bleu, forêt, rouille, très}"]
     path = write(tmp_path / "s.bsq", *lines)
     rasterio.shutil.copy(path, tmp_path / "t.tif", driver="GTiff")
     np.testing.assert_allclose(open_scene(tmp_path / "t.tif")["wavelength"], NM)
