@@ -15,7 +15,6 @@ from typing import Any, Self
 import geopandas as gpd
 import pandas as pd
 import pyogrio
-import shapely
 from pyogrio.errors import (
     DataLayerError,
     DataSourceError,
@@ -23,12 +22,12 @@ from pyogrio.errors import (
     FieldError,
     GeometryError,
 )
-from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from hsi_geo.errors import OutputError, write_error_text
 from hsi_geo.io.labels.geopackages import DATASET_OPTIONS, STYLES, fixed_time
 from hsi_geo.io.labels.shots import LandClass
+from hsi_geo.io.maps.vector_crs import require_same_places
 from hsi_geo.io.maps.vector_names import style_beside
 from hsi_geo.io.maps.vector_styles import vector_style
 from hsi_geo.io.readers.base import plain
@@ -85,8 +84,8 @@ class LayerWriter:
             OutputError: If the disk is full or gone.
         """
         with writing_layer(self.path):
-            if self._format == ".fgb" and not self.count and frame.crs is not None:
-                _require_units_in_flatgeobuf(frame.crs, self.path)
+            if not self.count:
+                require_same_places(frame, self.path)
             if self._format == ".parquet":
                 self._append_to_parquet(frame)
             else:
@@ -167,29 +166,6 @@ class LayerWriter:
                 geometry_type=about["geometry_type"],
             )
         self._draft.unlink()
-
-
-def _require_units_in_flatgeobuf(crs: CRS, path: Path) -> None:
-    """Refuse a CRS that a FlatGeobuf gives back in other units.
-
-    GDAL takes UTM zones and polar grids in kilometres or feet for those in metres, and writes the code of these.
-    """
-    memory = io.BytesIO()
-    point = gpd.GeoDataFrame(geometry=[shapely.Point(0.0, 0.0)], crs=crs)
-    pyogrio.write_dataframe(point, memory, driver="FlatGeobuf", layer="point")
-    stated = pyogrio.read_info(memory.getvalue())["crs"]
-    held = None if stated is None else CRS.from_user_input(stated)
-    if held is None or _units(held) != _units(crs):
-        other = "no coordinate reference system" if held is None else f"{held.name}, in other units"
-        raise OutputError(
-            f"layer '{path.name}' cannot be written: a FlatGeobuf would hold its coordinates as those of {other}",
-            hint="write a GeoPackage",
-        )
-
-
-def _units(crs: CRS) -> list[float]:
-    """Metres or radians of the units of the axes of a plane."""
-    return [round(axis.unit_conversion_factor, 9) for axis in crs.axis_info[:2]]
 
 
 def _write_style_table(path: Path, layer: str, style: str) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 import shapely
-from pyproj import CRS
 
 from hsi_geo.errors import OutputError
 from hsi_geo.io.labels.geopackages import write_geopackage
@@ -18,8 +17,8 @@ ROTATED = (
     "+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 "
     "+to_meter=0.0174532925199433"
 )
-UTM_KM, UTM_FEET = (f"+proj=utm +zone=33 +datum=WGS84 +units={unit}" for unit in ("km", "us-ft"))
-POLAR_KM = "+proj=stere +lat_0=90 +lat_ts=70 +lon_0=-45 +datum=WGS84 +units=km"
+UTM = "+proj=utm +zone=33"
+UTM_KM, UTM_FEET = (f"{UTM} +datum=WGS84 +units={unit}" for unit in ("km", "us-ft"))
 
 
 def write(crs: str, path: Path) -> gpd.GeoDataFrame:
@@ -29,21 +28,31 @@ def write(crs: str, path: Path) -> gpd.GeoDataFrame:
     return frame
 
 
-@pytest.mark.parametrize("crs", [UTM_KM, UTM_FEET, POLAR_KM])
-@pytest.mark.parametrize("suffix", [".gpkg", ".fgb"])
-def test_a_layer_keeps_its_units_or_is_refused(crs: str, suffix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("crs", "refused"),
+    [
+        (UTM_KM, (".fgb",)),
+        (UTM_FEET, (".fgb",)),
+        (f"{UTM} +ellps=WGS84 +towgs84=100,0,0", (".fgb",)),
+        (f"{UTM} +datum=WGS84 +pm=paris", (".fgb", ".gpkg")),
+        ("EPSG:32633", ()),
+        ("+proj=utm +zone=11 +datum=NAD27", ()),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".parquet"])
+def test_a_layer_keeps_its_places_or_is_refused(
+    crs: str, refused: tuple[str, ...], suffix: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"a{suffix}"
-    try:
-        write(crs, path)
-    except OutputError as error:
-        assert suffix == ".fgb"
-        assert "hold its coordinates as those of" in str(error)
+    if suffix in refused:
+        with pytest.raises(OutputError, match="would hold its coordinates as those of"):
+            write(crs, path)
         assert not path.exists()
         return
-    held = gpd.read_file(path).crs
-    assert held.axis_info[0].unit_conversion_factor == pytest.approx(
-        CRS.from_user_input(crs).axis_info[0].unit_conversion_factor
-    )
+    written = write(crs, path)
+    held = gpd.read_parquet(path) if suffix == ".parquet" else gpd.read_file(path)
+    placed, wanted = held.to_crs(4326).geometry[0], written.to_crs(4326).geometry[0]
+    assert shapely.hausdorff_distance(placed, wanted) < 1e-8
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:2263", "EPSG:4807", "+proj=sinu +R=6371007"])
