@@ -13,7 +13,8 @@ from pyproj.exceptions import ProjError
 from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
 from hsi_geo.errors import HsiGeoError
 from hsi_geo.io.labels.bent_edges import may_bend, split_bent_edges
-from hsi_geo.io.labels.geometry_repair import repair
+from hsi_geo.io.labels.crs_bounds import full_circle, surroundings
+from hsi_geo.io.labels.geometry_repair import polygons_of, repair
 from hsi_geo.tiling import Bounds, Grid, SensorFrame
 
 Errors = type[HsiGeoError]
@@ -43,7 +44,8 @@ def reproject(
         name: What messages call the features ("shots 'labels.gpkg'").
         of: What messages call the raster that the grid belongs to ("scene", "map").
         wrong: Raised if only one of the two has a CRS, if they are on different planets, or if
-            coordinates are outside of the range of degrees in a geographic CRS.
+            coordinates are outside of the range of degrees in a geographic CRS, or if polygons near the scene
+            reach to where one of both CRS has no places.
 
     Returns:
         The features, in the same order, without heights. Longitudes are counted as in the scene.
@@ -73,13 +75,19 @@ def reproject(
     if own.equals(target):
         return _match_longitudes(frame, grid, target)
     try:
-        return _match_longitudes(_transform(frame, grid, own, target), grid, target)
+        placed, missing = _transform(frame, grid, own, target)
     except ProjError as error:
         raise wrong(
             f"{name} in {own.name} cannot be transformed to the {of}'s coordinate reference "
             f"system, {target.name}",
             hint="check the CRS of both: are they on the same planet?",
         ) from error
+    if missing:
+        raise wrong(
+            f"{missing} of the polygons of {name} reach beyond the edge of the map in {own.name} or {target.name}, near the {of}",
+            hint="cut off what lies beyond the edge, or bring them to degrees before (in QGIS: Clip, Reproject layer)",
+        )
+    return _match_longitudes(placed, grid, target)
 
 
 def _in_sensor_frame(frame: gpd.GeoDataFrame, sensor: SensorFrame) -> gpd.GeoDataFrame:
@@ -104,99 +112,88 @@ def _in_sensor_frame(frame: gpd.GeoDataFrame, sensor: SensorFrame) -> gpd.GeoDat
     return frame.set_geometry(gpd.GeoSeries(placed, index=frame.index, crs=None), crs=None)
 
 
-def _transform(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.GeoDataFrame:
-    """Features in a scene's CRS; large polygons are first cut to the surroundings of the scene.
+def _transform(
+    frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS
+) -> tuple[gpd.GeoDataFrame, int]:
+    """Features in a scene's CRS, and the number of polygons near the scene that have no place in it.
 
-    A projection is undefined or wrong far from its own region, and a polygon with one such corner
-    would be lost.
+    Far from its own region a projection is undefined, torn, or shows the other side of the Earth. So polygons are first cut to the
+    surroundings of the scene if they are wide, have no place as a whole, or reach the scene without being near it as a whole.
     """
-    wide = _are_wide(frame, own)
-    placed = _place(frame, grid, own, target, wide)
+    shapes = frame.geometry.to_numpy()
     polygons = frame.geom_type.str.contains("Polygon", na=False).to_numpy()
-    lost = polygons & have_valid_coordinates(frame.geometry.to_numpy())
-    lost &= ~have_valid_coordinates(placed.geometry.to_numpy())
-    return _place(frame, grid, own, target, wide | lost) if lost.any() else placed
-
-
-def _place(
-    frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS, wide: BoolArray
-) -> gpd.GeoDataFrame:
-    """Features in a scene's CRS, those that are wide cut to the surroundings of the scene."""
-    around = _surroundings(grid, own, target) if wide.any() else None
+    polygons = polygons & have_valid_coordinates(shapes)
+    around = surroundings(grid, own)
+    wide = _are_wide(shapes, own)
+    placed, found = shapes.copy(), wide & polygons
+    placed[~found] = _placed_whole(shapes[~found], wide[~found], grid, own, target)
     if around is None:
-        return _to_crs(frame, grid, own, target)
-    shapes = frame.geometry.to_numpy().copy()
-    shapes[wide] = repair(shapes[wide])
-    turns = [times * full_circle(own) for times in (-1, 0, 1)] if own.is_geographic else [0.0]
-    for index in np.flatnonzero(wide):
-        copies = [_shift_x(shapes[index], turn) for turn in turns]
-        shapes[index] = shapely.intersection(shapely.union_all(copies), around)
-    covering = wide & shapely.equals(shapes, around)  # around a pole, no box of longitudes will do
-    cut = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=own))
-    placed = _to_crs(cut, grid, own, target)
-    if covering.any():
-        shapes = placed.geometry.to_numpy().copy()
-        side = max(grid.resolution)
-        shapes[covering] = shapely.box(*grid.bounds).buffer(side, join_style="mitre")
-        placed = placed.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=target))
+        placed[found] = _placed(shapes[found], grid, own, target)
+        missing = found & ~have_valid_coordinates(placed)
+    else:
+        away = ~_are_inside(shapes, around, own)
+        lost = ~have_valid_coordinates(placed)
+        found |= polygons & away & (lost | _reach(placed, grid.bounds))
+        placed[found] = _placed_near(shapes[found], around, grid, own, target)
+        missing = polygons & ~have_valid_coordinates(placed)
+    placed[polygons & ~have_valid_coordinates(placed)] = shapely.Polygon()
+    series = gpd.GeoSeries(placed, index=frame.index, crs=target)
+    return frame.set_geometry(series), int(missing.sum())
+
+
+def _placed_whole(shapes: AnyArray, wide: BoolArray, grid: Grid, own: CRS, target: CRS) -> AnyArray:
+    """Shapes in a scene's CRS, in degrees also those across the meridian at which longitudes change their sign."""
+    placed = _placed(shapes, grid, own, target)
+    if not target.is_geographic:
+        return placed
+    bounds, half = shapely.bounds(placed), full_circle(target) / 2
+    torn = ~wide & (bounds[:, 2] - bounds[:, 0] > half)
+    if torn.any():
+        placed[torn] = _placed(shapes[torn], grid, own, target, turned=half)
     return placed
 
 
-def _surroundings(grid: Grid, own: CRS, target: CRS) -> shapely.Polygon | None:
-    """A box around a scene in another CRS; None if the scene has no place in it."""
-    found = bounds_between(grid.bounds, target, own)
-    if found is None:
-        return None
-    left, bottom, right, top = found
-    if not own.is_geographic:  # beyond a pole, little farther, there may be no place
-        across, up = 0.1 * (right - left), 0.1 * (top - bottom)
-        return shapely.box(left - across, bottom - up, right + across, top + up)
-    circle = full_circle(own)
-    right += circle if right < left else 0.0  # across the antimeridian
-    margin, pole = 0.1 * (right - left) + 0.1 * (top - bottom), circle / 4
-    middle, half = (left + right) / 2, min((right - left) / 2 + margin, circle / 2)
-    return shapely.box(
-        middle - half, max(bottom - margin, -pole), middle + half, min(top + margin, pole)
-    )
+def _placed_near(
+    shapes: AnyArray, around: shapely.Polygon, grid: Grid, own: CRS, target: CRS
+) -> AnyArray:
+    """Polygons in a scene's CRS, cut to its surroundings."""
+    if not len(shapes):
+        return shapes
+    turns = [times * full_circle(own) for times in (-1, 0, 1)] if own.is_geographic else [0.0]
+    cut = repair(shapes)
+    for index, shape in enumerate(cut):
+        copies = [_shift_x(shape, turn) for turn in turns]
+        cut[index] = shapely.intersection(shapely.union_all(copies), around)
+    cut = polygons_of(cut)
+    covering = shapely.equals(cut, around)  # around a pole, no box of longitudes will do
+    placed = _placed(cut, grid, own, target)
+    side = max(grid.resolution)
+    placed[covering] = shapely.box(*grid.bounds).buffer(side, join_style="mitre")
+    return placed
 
 
-def bounds_between(bounds: Bounds, own: CRS, target: CRS) -> Bounds | None:
-    """Bounds in another CRS. Parts that have no place in it do not count.
+def _placed(
+    shapes: AnyArray, grid: Grid, own: CRS, target: CRS, *, turned: float = 0.0
+) -> AnyArray:
+    """Shapes in a scene's CRS, with vertices on edges that are bent there.
 
-    Args:
-        bounds: (left, bottom, right, top) in ``own``.
-        own: A CRS of the Earth.
-        target: Another one. In degrees, right is smaller than left across the antimeridian.
-
-    Returns:
-        (left, bottom, right, top); None if nothing has a place in it.
-
-    Raises:
-        ProjError: If the two CRS are on different planets.
-
-    Examples:
-        >>> lambert = CRS.from_epsg(2154)  # PROJ gives an error for a pole that its cone does not reach
-        >>> found = bounds_between((6.2e5, 6.65e6, 6.3e5, 6.66e6), lambert, CRS.from_epsg(4326))
-        >>> [round(value, 2) for value in found or ()]
-        [1.95, 46.95, 2.08, 47.04]
+    Longitudes are at most half a circle away from those in the middle of the scene, or from a meridian that is turned from there.
     """
-    found = Transformer.from_crs(own, target, always_xy=True).transform_bounds(*bounds)
-    return found if np.isfinite(found).all() else None
-
-
-def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.GeoDataFrame:
-    """Features in a scene's CRS, with vertices on edges that are bent there."""
     transformer = Transformer.from_crs(own, target, always_xy=True)
+    middle = (grid.bounds[0] + grid.bounds[2]) / 2 + turned
 
     def place(xy: Float64Array) -> Float64Array:
-        found = np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
-        return np.where(np.isnan(found), np.inf, found)  # a ring has to end where it begins
+        x, y = transformer.transform(xy[:, 0], xy[:, 1])
+        if target.is_geographic:
+            circle = full_circle(target)
+            x = x - circle * np.round((x - middle) / circle)
+        found = np.stack([x, y], axis=1)
+        return np.where(np.isfinite(found), found, np.inf)  # a ring has to end where it begins
 
     short = (
         full_circle(own) * SHORT_EDGE / 360 if own.is_geographic else SHORT_EDGE_M / _metres(own)
     )
-    shapes = frame.geometry.to_numpy()
-    found = shapely.transform(shapes, place)
+    found: AnyArray = shapely.transform(shapes, place)
     near = np.flatnonzero(may_bend(shapes, found, grid, short=short))
     near = near[have_valid_coordinates(shapes[near])]
     old = shapes[near]
@@ -206,7 +203,7 @@ def _to_crs(frame: gpd.GeoDataFrame, grid: Grid, own: CRS, target: CRS) -> gpd.G
     moved = shapely.transform(split[is_new], place)
     usable = have_valid_coordinates(moved)  # an edge may pass where the projection is undefined
     found[changed[usable]] = moved[usable]
-    return frame.set_geometry(gpd.GeoSeries(found, index=frame.index, crs=target))
+    return found
 
 
 def _metres(crs: CRS) -> float:
@@ -214,14 +211,31 @@ def _metres(crs: CRS) -> float:
     return float(crs.axis_info[0].unit_conversion_factor or 1.0) if crs.axis_info else 1.0
 
 
-def _are_wide(frame: gpd.GeoDataFrame, crs: CRS) -> BoolArray:
-    """(N,) True for polygons that extend over more than `WIDE_DEGREES`, in a projected CRS over more than `WIDE_M`."""
+def _are_wide(shapes: AnyArray, crs: CRS) -> BoolArray:
+    """(N,) True for shapes that extend over more than `WIDE_DEGREES`, in a projected CRS over more than `WIDE_M`."""
     widest = full_circle(crs) * WIDE_DEGREES / 360 if crs.is_geographic else WIDE_M / _metres(crs)
-    shapes = frame.geometry.to_numpy()
     bounds = shapely.bounds(shapes)
-    wide = ((bounds[:, 2:] - bounds[:, :2]) > widest).any(axis=1)
-    polygons = frame.geom_type.str.contains("Polygon", na=False).to_numpy()
-    return np.asarray(wide & polygons & have_valid_coordinates(shapes))
+    return np.asarray(((bounds[:, 2:] - bounds[:, :2]) > widest).any(axis=1))
+
+
+def _are_inside(shapes: AnyArray, around: shapely.Polygon, crs: CRS) -> BoolArray:
+    """(N,) True for shapes whose extent lies inside surroundings, in degrees also if longitudes are counted otherwise."""
+    extents, (left, _, right, _) = shapely.bounds(shapes), around.bounds
+    if crs.is_geographic:
+        circle, middle = full_circle(crs), (left + right) / 2
+        turns = np.round((extents[:, [0, 2]].mean(axis=1) - middle) / circle)
+        extents[:, [0, 2]] -= circle * turns[:, None]
+    return np.asarray(shapely.covers(around, shapely.box(*extents.T)))
+
+
+def _reach(shapes: AnyArray, bounds: Bounds) -> BoolArray:
+    """(N,) True for shapes whose extent shares a part with bounds."""
+    left, bottom, right, top = shapely.bounds(shapes).T
+    across, up = (
+        (left <= bounds[2]) & (right >= bounds[0]),
+        (bottom <= bounds[3]) & (top >= bounds[1]),
+    )
+    return np.asarray(across & up)
 
 
 def _match_longitudes(frame: gpd.GeoDataFrame, grid: Grid, crs: CRS) -> gpd.GeoDataFrame:
@@ -265,15 +279,6 @@ def _meets(geometry: shapely.Geometry | None, bounds: tuple[float, float, float,
         left < bounds[2] and right > bounds[0] if right > left else bounds[0] <= left < bounds[2]
     )
     return bool(across and bottom <= bounds[3] and top >= bounds[1])
-
-
-def full_circle(crs: CRS) -> float:
-    """360 degrees in the unit of a geographic CRS.
-
-    Args:
-        crs: The geographic CRS.
-    """
-    return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
 
 
 def _require_degrees(frame: gpd.GeoDataFrame, crs: CRS, name: str, wrong: Errors) -> None:

@@ -11,7 +11,8 @@ from pyproj.exceptions import ProjError
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import ShotsError
-from hsi_geo.io.labels.reprojection import bounds_between, full_circle, is_known, reproject
+from hsi_geo.io.labels.crs_bounds import bounds_between, full_circle
+from hsi_geo.io.labels.reprojection import is_known, reproject
 from hsi_geo.tiling import Bounds, Grid, Window
 
 #: Pixels of a raster that are read around a scene: its edges are bent in another CRS.

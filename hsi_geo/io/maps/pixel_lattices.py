@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from pyproj import Transformer
 
-from hsi_geo.io.labels.reprojection import full_circle
+from hsi_geo.io.labels.crs_bounds import full_circle
 from hsi_geo.tiling import Grid, SensorFrame
 
 #: Largest difference of two pixel grids, in pixels over the whole map, at which they are one.

@@ -19,7 +19,7 @@ from rasterio.windows import Window as GdalWindow
 from hsi_geo.arrays import BoolArray
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.paths import stamp
-from hsi_geo.io.labels.reprojection import full_circle
+from hsi_geo.io.labels.crs_bounds import full_circle
 from hsi_geo.io.labels.scene_surroundings import bounds_in
 from hsi_geo.io.readers.base import plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal

@@ -115,3 +115,11 @@ def test_a_part_is_read_around_scenes_in_a_cone_that_reaches_no_south_pole(
     assert max(part.shape) < 2 * MARGIN_PX + 4
     assert part.row < (90 - lat) * 10 < part.row + part.height
     assert part.col < (lon + 180) * 10 < part.col + part.width
+
+
+def test_a_raster_is_read_as_a_whole_if_the_scene_ends_in_space() -> None:
+    """The bounds of those edges that lie on the Earth would cut labels off."""
+    geostationary = CRS.from_user_input("+proj=geos +h=35785831 +lon_0=0 +datum=WGS84")
+    raster = Grid(300, 300, Affine(4e4, 0.0, -6e6, 0.0, -4e4, 6e6), geostationary)
+    scene = Grid(120, 200, Affine(1.0, 0.0, -100.0, 0.0, -1.0, 60.0), DEGREES)
+    assert part_around(raster, [scene]) == raster.window
