@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from hsi_geo.io.files.text_encoding import decode_cell, find_codec, shown
 from hsi_geo.io.labels.geometry_repair import are_collapsed
@@ -52,8 +52,9 @@ def read_layer(
                 frame = frame.set_geometry(gpd.GeoSeries(shapes, frame.index, crs=frame.crs))
         return frame
 
-    if pyogrio.read_info(path, layer=layer)["driver"] != "ESRI Shapefile":
-        return read(), None
+    info = pyogrio.read_info(path, layer=layer)
+    if info["driver"] != "ESRI Shapefile":
+        return _as_declared(read(), dict(zip(info["fields"], info["dtypes"], strict=True))), None
     stated: list[str] | None = None
     try:
         frame = read()
@@ -71,6 +72,22 @@ def read_layer(
     if codec == "utf-8":
         return decoded, note
     return decoded, f"{note}: if letters are wrong, name its encoding in a .cpg file beside it"
+
+
+def _as_declared(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """The frame with the values that the file means: pyogrio makes numbers of truth values beside gaps.
+
+    A float32 of 0.1 is 0.1, and not the double next to it.
+    """
+    found = frame.copy()
+    for index, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+        values, kind = frame.iloc[:, index], kinds.get(str(name))
+        if kind == "bool" and is_float_dtype(dtype):
+            truths = [None if np.isnan(value) else bool(value) for value in values.tolist()]
+            found.isetitem(index, np.array(truths, object))
+        elif dtype == np.float32:
+            found.isetitem(index, values.to_numpy().astype("U32").astype(np.float64))
+    return found
 
 
 def _texts(frame: pd.DataFrame) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from pandas.api.types import infer_dtype
 
 from hsi_geo.errors import ClassFieldError, EmptyShotsError
 from hsi_geo.io.labels.class_levels import class_text
@@ -255,7 +256,7 @@ def may_hold_classes(values: pd.Series[Any], field: str, measures: Collection[st
     """
     if field.lower() in COLOR_FIELDS or field in measures or not has_text(values):
         return False
-    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+    if infer_dtype(values) == "boolean" or pd.api.types.is_datetime64_any_dtype(values):
         return False
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.dropna().to_numpy(np.float64)

@@ -16,11 +16,12 @@ import geopandas as gpd
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from hsi_geo.errors import ShotsError
+from hsi_geo.errors import HsiGeoError, ShotsError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.files.text_encoding import decode
 from hsi_geo.io.labels.separator_lines import MOST_BYTES, split_separator
 from hsi_geo.io.readers.base import plain
+from hsi_geo.text import quoted
 
 #: Endings of tables: values separated by commas, semicolons, tabs or bars.
 TABLES = (".csv", ".tsv", ".psv", ".txt")
@@ -116,6 +117,26 @@ def find_columns(name: str) -> Columns | None:
     if drawn is not None and _has_values(separator, text, drawn):
         return Columns((header[drawn],))
     return points or _well_known_text(header)
+
+
+def require_once(
+    columns: Columns, header: Sequence[str], what: str, wrong: type[HsiGeoError]
+) -> None:
+    """Refuse a table that has a column of its coordinates twice, in any case: GDAL crashes, or takes either.
+
+    Args:
+        columns: Columns that hold the coordinates.
+        header: Names of all columns.
+        what: What messages call the table.
+        wrong: Raised if one of them stands twice.
+    """
+    for name in columns.names:
+        same = [column for column in header if column.lower() == name.lower()]
+        if len(same) > 1:
+            raise wrong(
+                f"{what} has several columns of coordinates that are called {quoted(same)}",
+                hint="rename those that do not hold the place",
+            )
 
 
 def read_header(name: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import geopandas as gpd
 import pandas as pd
 import pyogrio
@@ -16,6 +18,9 @@ from hsi_geo.io.readers.base import plain
 
 #: Texts of a cell that has no value, in lower case.
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))
+
+#: Parts of well-known text that have no place. GDAL gives empty points that of (0, 0).
+_EMPTY = re.compile(r"\bempty\b", re.IGNORECASE)
 
 
 def read_texts(table: str, frame: pd.DataFrame, columns: Columns) -> pd.DataFrame | None:
@@ -75,6 +80,8 @@ def place_by_texts(
             shape, code = parse_geometry(cells[0])
             if code is not None:
                 codes[int(number)] = code
+            if shape is not None and _EMPTY.search(cells[0]):
+                shapes[index] = shape
         else:
             shape = _point(cells, columns.degrees) if missing[index] else None
         if missing[index]:

@@ -153,6 +153,9 @@ class Shots(Described):
         return summarize_shots(self, with_picture=with_picture)
 
 
+#: From here on whole numbers that differ may be one float.
+_INEXACT = 2**53
+
 #: Shots of one source: a file, shots that were read, or features with a class field.
 type SomeSource = str | os.PathLike[str] | Shots | gpd.GeoDataFrame
 
@@ -214,7 +217,7 @@ def make_shots(
         )
     given = given[usable].infer_objects()  # numbers are such again without their gaps
     parts = _single_parts(shapes[usable])
-    values = _class_values(given)[parts.index].reset_index(drop=True)
+    values = _class_values(given, f"{purpose.labels} '{source}'")[parts.index].reset_index(drop=True)
     distinct = sorted(values.unique())
     require_number_of_classes(distinct, source, purpose)
     integer = isinstance(distinct[0], int)
@@ -317,12 +320,18 @@ def _single_parts(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
     return shapes
 
 
-def _class_values(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Labels as Python integers where all of them are whole numbers, else as clean text."""
+def _class_values(labels: pd.Series[Any], what: str) -> pd.Series[Any]:
+    """Labels as Python integers where all of them are whole numbers, else as clean text. Messages call them ``what``."""
     if pd.api.types.is_integer_dtype(labels):  # a float would join those above 2^53
         return pd.Series([int(number) for number in labels], labels.index, dtype=object)
     if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels):
         numbers = labels.to_numpy(np.float64)
+        if np.abs(numbers).max() >= _INEXACT:
+            raise ShotsError(
+                f"{what} have the class {numbers[np.abs(numbers).argmax()]:.0f}, and a number of so many digits is "
+                "not exact in a field with gaps or decimals: two classes may have become one",
+                hint="fill in the class of each, or save the field as text",
+            )
         if (numbers == np.round(numbers)).all():
             return pd.Series([int(number) for number in numbers], labels.index, dtype=object)
     return pd.Series([clean_name(label) for label in labels], labels.index, dtype=object)

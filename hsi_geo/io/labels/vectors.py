@@ -29,6 +29,7 @@ from hsi_geo.io.labels.point_tables import (
     find_columns,
     misspelt_columns,
     read_header,
+    require_once,
     set_table_crs,
 )
 from hsi_geo.io.labels.pyogrio_options import pyogrio_options
@@ -121,6 +122,8 @@ def _read_file(
 ) -> gpd.GeoDataFrame:
     """Read a file that may be a copy of what ``name`` holds; messages name the latter."""
     columns = find_columns(file) if tables else None
+    if columns is not None:
+        require_once(columns, read_header(file), f"{what} '{name}'", wrong)
     try:
         with (
             openable(file) as opened,

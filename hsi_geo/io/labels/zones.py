@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from hsi_geo.errors import OptionError
-from hsi_geo.io.labels.class_names import find_name
+from hsi_geo.io.labels.class_names import clean_name, find_name
 from hsi_geo.io.labels.geometry_repair import polygons_of, repair
 from hsi_geo.io.labels.reprojection import have_valid_coordinates, reproject
 from hsi_geo.io.labels.vectors import read_vector
@@ -210,4 +210,4 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return " ".join(str(value).split())
+    return " ".join(clean_name(value).split())
