@@ -217,7 +217,9 @@ def make_shots(
         )
     given = given[usable].infer_objects()  # numbers are such again without their gaps
     parts = _single_parts(shapes[usable])
-    values = _class_values(given, f"{purpose.labels} '{source}'")[parts.index].reset_index(drop=True)
+    values = _class_values(given, f"{purpose.labels} '{source}'")[parts.index].reset_index(
+        drop=True
+    )
     distinct = sorted(values.unique())
     require_number_of_classes(distinct, source, purpose)
     integer = isinstance(distinct[0], int)

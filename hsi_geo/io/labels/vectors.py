@@ -22,6 +22,7 @@ from hsi_geo.io.files.text_encoding import as_utf8
 from hsi_geo.io.labels.archives import find_vector_source, unpacked_source
 from hsi_geo.io.labels.attribute_text import read_layer
 from hsi_geo.io.labels.class_names import find_name
+from hsi_geo.io.labels.gml_crs import require_one_crs
 from hsi_geo.io.labels.missing_texts import drop_missing_texts
 from hsi_geo.io.labels.point_tables import (
     TABLES,
@@ -133,7 +134,8 @@ def _read_file(
         ):
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's, of geometries that are broken
             warnings.filterwarnings("ignore", "Could not parse column .* as JSON", UserWarning)
-            chosen = _choose_layer(name, _layers(table), layer, what, wrong, chooses_layer)
+            layers = _layers(table)
+            chosen = _choose_layer(name, layers, layer, what, wrong, chooses_layer)
             frame, encoding = read_layer(table, chosen, {} if columns is None else columns.options)
             texts = None if columns is None else read_texts(table, frame, columns)
             is_typed = columns is None or exists(Path(table).with_suffix(".csvt"))
@@ -151,6 +153,8 @@ def _read_file(
         # Beside a raster in an archive, such a table is its legend.
         cause = DataSourceError("a table") if is_archive(Path(name)) else None
         raise wrong(f"{what} '{name}' is a table without geometry", hint=_hint_for(file)) from cause
+    one = len(layers) == 1
+    require_one_crs(file, frame.crs, f"{what} '{name}'", wrong, is_only_layer=one)
     notes = [one for one in (note, encoding) if one]
     unreadable: dict[int, str] = {}
     missing: dict[str, str] = {}
