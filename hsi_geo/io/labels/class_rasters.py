@@ -25,7 +25,7 @@ from hsi_geo.io.files.redirects import require_allowed_links
 from hsi_geo.io.files.references import is_link, require_local
 from hsi_geo.io.labels.class_values import ClassValues, read_class_values
 from hsi_geo.io.labels.qgis_styles import find_style
-from hsi_geo.io.labels.scene_surroundings import bounds_text, part_around
+from hsi_geo.io.labels.scene_surroundings import bounds_text, part_around, pixels_in_one
 from hsi_geo.io.readers.base import plain, require_real
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.masks import is_confidence, only_band
@@ -40,6 +40,9 @@ MAX_CLASSES = 1000
 
 #: Largest class id, and with a minus the smallest.
 _MOST_ID = 2**31 - 1
+
+#: Pixels in one of the scene from which on a raster is finer than it.
+_FINER = 2.0
 
 _INTEGER = re.compile(r"-?\d+")
 
@@ -176,7 +179,8 @@ class _Band:
         crs: Coordinate reference system, None if the file has none.
         colors: "#rrggbb" by class id as text.
         metadata: Nodata value and names.
-        notes: What was left out, as sentences.
+        notes: What was left out or decided, as sentences.
+        is_part: Whether a part of the raster was left out.
     """
 
     ids: AnyArray
@@ -186,11 +190,7 @@ class _Band:
     colors: dict[str, str]
     metadata: ClassValues
     notes: tuple[str, ...]
-
-    @property
-    def is_part(self) -> bool:
-        """Whether a part of the raster was left out."""
-        return bool(self.notes)
+    is_part: bool
 
 
 def _read_band(
@@ -214,11 +214,17 @@ def _read_band(
             f"{labels} '{name}' lie outside the {raster}: they cover {bounds_text(whole.bounds)} in their own CRS",
             hint="check the coordinate reference systems of both",
         )
+    is_part = part != whole.window
     notes = []
-    if part != whole.window:
+    if is_part:
         notes.append(
             f"only the part of '{name}' around the {raster} was read: {part.width} x {part.height} of its "
             f"{file.width} x {file.height} pixels"
+        )
+    if pixels_in_one(whole, near) >= _FINER:
+        notes.append(
+            f"pixels of '{name}' are smaller than those of the {raster}: each of these takes the class at its centre, "
+            "not the commonest; where no class is there, it takes that of a patch inside of it"
         )
     window = GdalWindow(part.col, part.row, part.width, part.height)
     ids = file.read(number, window=window)
@@ -233,6 +239,7 @@ def _read_band(
         _color_table(file),
         read_class_values(file),
         tuple(notes),
+        is_part,
     )
 
 

@@ -84,6 +84,33 @@ def bounds_in(scene: Grid, raster: Grid) -> list[Bounds] | None:
     return [(left + shift, bottom, right + shift, top) for shift in shifts]
 
 
+def pixels_in_one(raster: Grid, scenes: Sequence[Grid]) -> float:
+    """How many pixels of a raster lie in one pixel of a scene, of several scenes the most.
+
+    Args:
+        raster: Pixels of the raster.
+        scenes: Pixels of each scene.
+
+    Returns:
+        The number, about; 0 if nothing is known of the scenes.
+
+    Examples:
+        >>> from affine import Affine
+        >>> raster = Grid(500, 400, Affine(10.0, 0.0, 0.0, 0.0, -10.0, 5000.0), None)
+        >>> pixels_in_one(raster, [Grid(5, 6, Affine(30.0, 0.0, 1000.0, 0.0, -30.0, 3000.0), None)])
+        9.0
+    """
+    found = [0.0]
+    for scene in scenes:
+        around = bounds_in(scene, raster)
+        if around:
+            left, bottom, right, top = around[len(around) // 2]
+            grid = scene if scene.frame is None else scene.frame.upright
+            area = (right - left) * (top - bottom) / (grid.height * grid.width)
+            found.append(area / abs(raster.transform.determinant))
+    return max(found)
+
+
 def any_inside(points: Float64Array, crs: CRS, scenes: Sequence[Grid]) -> bool | None:
     """Whether one of some points lies in a scene.
 

@@ -123,3 +123,15 @@ def test_a_raster_is_read_as_a_whole_if_the_scene_ends_in_space() -> None:
     raster = Grid(300, 300, Affine(4e4, 0.0, -6e6, 0.0, -4e4, 6e6), geostationary)
     scene = Grid(120, 200, Affine(1.0, 0.0, -100.0, 0.0, -1.0, 60.0), DEGREES)
     assert part_around(raster, [scene]) == raster.window
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326"])
+@pytest.mark.parametrize(("side", "finer"), [(30.0, True), (12.0, False), (4.0, False)])
+def test_a_note_says_what_counts_of_finer_rasters(
+    tmp_path: Path, crs: str, side: float, finer: bool
+) -> None:
+    scene = Grid(7, 11, Affine(side, 0.0, 384000.0, 0.0, -side, 5819000.0), UTM)
+    path = labels(tmp_path, crs)
+    notes = read_shots(path, near=[scene]).notes
+    assert any("takes the class at its centre" in note for note in notes) == finer
+    assert not any("class at its centre" in note for note in read_shots(path).notes)
