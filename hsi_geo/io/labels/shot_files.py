@@ -36,6 +36,7 @@ from hsi_geo.io.labels.class_fields import (
 from hsi_geo.io.labels.class_levels import class_text, has_class, parents_of_classes, split_levels
 from hsi_geo.io.labels.class_names import find_name
 from hsi_geo.io.labels.class_rasters import read_patches
+from hsi_geo.io.labels.coded_domains import names_of_codes
 from hsi_geo.io.labels.containers import (
     find_raster,
     is_file_database,
@@ -210,6 +211,7 @@ def _labelled(
         raise EmptyShotsError(f"{purpose.labels} {called} is empty", hint=f"draw {purpose.wanted}")
     notes, columns = list(frame.attrs["notes"]), frame.attrs["columns"]
     unreadable: Mapping[int, str] = frame.attrs["unreadable"]
+    layer = frame.attrs.get("layer")
     measures: Collection[str] = frame.attrs.get("measures", ())
     missing: Mapping[str, str] = frame.attrs.get("missing", {})
     frame.attrs = {}  # pandas copies them with each column
@@ -242,7 +244,11 @@ def _labelled(
     ids = frame.index.to_numpy()
     frame = frame.reset_index(drop=True)
     colors = _colors(frame, class_field) or _of_field(style.colors, style, class_field)
-    labels = _of_field(style.labels, style, class_field)
+    labels = names_of_codes(name, layer, class_field) | {
+        value: label
+        for value, label in _of_field(style.labels, style, class_field).items()
+        if label != value  # QGIS repeats the value where nobody named it
+    }
     return LabelledFile(
         frame.geometry,
         frame[class_field],
