@@ -7,11 +7,12 @@ from typing import TypeGuard
 import geopandas as gpd
 import numpy as np
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import ProjError
 
-from hsi_geo.arrays import AnyArray, BoolArray, Float64Array
+from hsi_geo.arrays import AnyArray, BoolArray
 from hsi_geo.errors import HsiGeoError
+from hsi_geo.io.labels.antimeridian import Place, middles, placing
 from hsi_geo.io.labels.bent_edges import may_bend, split_bent_edges
 from hsi_geo.io.labels.crs_bounds import full_circle, surroundings
 from hsi_geo.io.labels.geometry_repair import polygons_of, repair
@@ -124,9 +125,9 @@ def _transform(
     polygons = frame.geom_type.str.contains("Polygon", na=False).to_numpy()
     polygons = polygons & have_valid_coordinates(shapes)
     around = surroundings(grid, own)
-    wide = _are_wide(shapes, own)
+    wide = _are_wide(shapes, own) | middles(shapes, grid, own, target)[1]
     placed, found = shapes.copy(), wide & polygons
-    placed[~found] = _placed_whole(shapes[~found], wide[~found], grid, own, target)
+    placed[~found] = _placed(shapes[~found], grid, own, target)
     if around is None:
         placed[found] = _placed(shapes[found], grid, own, target)
         missing = found & ~have_valid_coordinates(placed)
@@ -139,18 +140,6 @@ def _transform(
     placed[polygons & ~have_valid_coordinates(placed)] = shapely.Polygon()
     series = gpd.GeoSeries(placed, index=frame.index, crs=target)
     return frame.set_geometry(series), int(missing.sum())
-
-
-def _placed_whole(shapes: AnyArray, wide: BoolArray, grid: Grid, own: CRS, target: CRS) -> AnyArray:
-    """Shapes in a scene's CRS, in degrees also those across the meridian at which longitudes change their sign."""
-    placed = _placed(shapes, grid, own, target)
-    if not target.is_geographic:
-        return placed
-    bounds, half = shapely.bounds(placed), full_circle(target) / 2
-    torn = ~wide & (bounds[:, 2] - bounds[:, 0] > half)
-    if torn.any():
-        placed[torn] = _placed(shapes[torn], grid, own, target, turned=half)
-    return placed
 
 
 def _placed_near(
@@ -172,24 +161,18 @@ def _placed_near(
     return placed
 
 
-def _placed(
-    shapes: AnyArray, grid: Grid, own: CRS, target: CRS, *, turned: float = 0.0
-) -> AnyArray:
-    """Shapes in a scene's CRS, with vertices on edges that are bent there.
+def _placed(shapes: AnyArray, grid: Grid, own: CRS, target: CRS) -> AnyArray:
+    """Shapes in a scene's CRS, with vertices on edges that are bent there."""
+    placed = shapes.copy()
+    longitudes, _ = middles(shapes, grid, own, target)
+    for middle in np.unique(longitudes):
+        members = longitudes == middle
+        placed[members] = _placed_by(placing(own, target, middle), shapes[members], grid, own)
+    return placed
 
-    Longitudes are at most half a circle away from those in the middle of the scene, or from a meridian that is turned from there.
-    """
-    transformer = Transformer.from_crs(own, target, always_xy=True)
-    middle = (grid.bounds[0] + grid.bounds[2]) / 2 + turned
 
-    def place(xy: Float64Array) -> Float64Array:
-        x, y = transformer.transform(xy[:, 0], xy[:, 1])
-        if target.is_geographic:
-            circle = full_circle(target)
-            x = x - circle * np.round((x - middle) / circle)
-        found = np.stack([x, y], axis=1)
-        return np.where(np.isfinite(found), found, np.inf)  # a ring has to end where it begins
-
+def _placed_by(place: Place, shapes: AnyArray, grid: Grid, own: CRS) -> AnyArray:
+    """Shapes in a scene's CRS by a function of their coordinates."""
     short = (
         full_circle(own) * SHORT_EDGE / 360 if own.is_geographic else SHORT_EDGE_M / _metres(own)
     )
