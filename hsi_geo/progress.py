@@ -6,6 +6,7 @@ import html
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from hsi_geo.option_words import python_words
@@ -201,6 +202,7 @@ class WarningRecorder:
 
     Args:
         reporter: Receives everything.
+        before: Warnings of earlier steps of the job, which are recorded and not forwarded.
 
     Attributes:
         reporter: The reporter that receives everything.
@@ -213,9 +215,9 @@ class WarningRecorder:
         ['bands are missing']
     """
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, before: Sequence[str] = ()) -> None:
         self.reporter = reporter
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(before)
         self._messages: set[str] = set()
 
     def progress(self, stage: str, done: int, total: int) -> None:

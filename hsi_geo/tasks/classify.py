@@ -301,6 +301,7 @@ def classify_opened(
             compute,
             folder,
             recorder,
+            tuple(recorder.warnings),
         )
         records = [
             map_one(scene, one.moved(where)) for scene, one in zip(readable, paths, strict=True)
@@ -325,6 +326,7 @@ class _Mapper:
     compute: Compute
     scratch: Path
     recorder: WarningRecorder
+    warned: tuple[str, ...]  # of scenes, shots and adaptation
 
     def __call__(self, scene: xr.DataArray, paths: MapPaths) -> dict[str, Any]:
         """Write a map, its record and its report; the record."""
@@ -343,6 +345,7 @@ class _Mapper:
             compute=self.compute,
             reporter=self.recorder,
             is_training_scene=True,
+            warned=self.warned,
         )
         if paths.report is None:
             return record

@@ -32,7 +32,7 @@ from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.scenes.properties import files_of, log_remarks, name_of, require_upright
 from hsi_geo.io.scenes.scene import SomeScene, open_scene
 from hsi_geo.io.scenes.unpacking import unpacked
-from hsi_geo.progress import Reporter, default_reporter, in_notebook
+from hsi_geo.progress import Reporter, WarningRecorder, default_reporter, in_notebook
 from hsi_geo.tasks.inference.axis_coverage import log_ignored_bands
 from hsi_geo.tasks.inference.cleaning import margin_px
 from hsi_geo.tasks.inference.options import MapOptions, Rescale, parse_rescale
@@ -180,7 +180,8 @@ def predict(
             hint="give one of them",
         )
     opened = open_scene(scene)
-    log_remarks([opened], reporter)
+    recorder = WarningRecorder(reporter)
+    log_remarks([opened], recorder)
     paths = map_paths(opened, out, options, overwrite=overwrite)
     require_upright(opened)
     model_path = model_file.path_of_model(model)
@@ -202,7 +203,7 @@ def predict(
 
         adapted = load_model(model) if isinstance(model, str | os.PathLike) else model
         require_parents(options, adapted.classes)
-        log_ignored_bands(adapted.classifier.backbone.config, [opened], reporter)
+        log_ignored_bands(adapted.classifier.backbone.config, [opened], recorder)
         record = write_map(
             readable[0],
             adapted,
@@ -213,6 +214,7 @@ def predict(
             rescale=factor,
             compute=compute,
             reporter=reporter,
+            warned=recorder.warnings,
         )
     return MapResult(paths, adapted.classes, Accuracy.from_dict(record["accuracy"]), record)
 

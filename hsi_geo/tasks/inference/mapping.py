@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -69,6 +69,7 @@ def write_map(
     store: WindowStore | None = None,
     is_training_scene: bool = False,
     more_hashes: Callable[[], Mapping[str, Any]] = dict,
+    warned: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Map a scene to files that no other process reads yet.
 
@@ -89,6 +90,7 @@ def write_map(
         is_training_scene: Whether the model was adapted to this scene. Scenes that are files are also recognised
             by their hash.
         more_hashes: Returns further entries of the record's hashes, once all pixels are read.
+        warned: Warnings that the run gave before, for the record.
 
     Returns:
         The record that was written as JSON.
@@ -100,7 +102,7 @@ def write_map(
         HsiGeoError: If a pixel with data gets no class, or a file cannot be written.
     """
     require_upright(scene)
-    reporter = recorder = WarningRecorder(reporter)
+    reporter = recorder = WarningRecorder(reporter, warned)
     scaled = scale_to_model(
         scene,
         model,
