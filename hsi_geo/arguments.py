@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from hsi_geo.errors import OptionError
 
@@ -92,6 +93,50 @@ def require_text(option: str, value: object, hint: str) -> str:
         'auto'
     """
     if not isinstance(value, str | os.PathLike):
-        found = "None" if value is None else f"a value of the type {type(value).__name__}"
-        raise OptionError(f"{option} is a text or a path, and {found} was given", hint=hint)
+        raise OptionError(
+            f"{option} is a text or a path, and {_in_words(value)} was given", hint=hint
+        )
     return os.fspath(value)
+
+
+def require_path(what: str, value: object, hint: str) -> str:
+    """The path of a file or folder as text.
+
+    Args:
+        what: Option of the command line, or what the path leads to.
+        value: What was given.
+        hint: What to give instead of another value.
+
+    Raises:
+        OptionError: If it is no path.
+
+    Examples:
+        >>> require_path("a class map", "map.tif", hint="")
+        'map.tif'
+        >>> require_path("a class map", 5, hint="give the path of one")
+        Traceback (most recent call last):
+        hsi_geo.errors.OptionError: a class map is given as a path, and a value of the type int was given; give the path of one
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise OptionError(f"{what} is given as a path, and {_in_words(value)} was given", hint=hint)
+    return os.fspath(value)
+
+
+def require_output(value: object) -> Path:
+    """The path of a file or folder to write.
+
+    Args:
+        value: What was given.
+
+    Raises:
+        OptionError: If it is no path.
+
+    Examples:
+        >>> require_output("map.tif").name
+        'map.tif'
+    """
+    return Path(require_path("an output", value, "give the path to write to"))
+
+
+def _in_words(value: object) -> str:
+    return "None" if value is None else f"a value of the type {type(value).__name__}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from hsi_geo import timings
+from hsi_geo.arguments import require_output, require_path
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_package
 from hsi_geo.io import model_file
@@ -99,7 +100,7 @@ def adapt(
     return adapt_opened(
         opened,
         read_shots(shots, near=[scene.hsi.grid for scene in opened]),
-        out=None if out is None else Path(out),
+        out=None if out is None else require_output(out),
         overwrite=overwrite,
         weights=weights,
         recipe=recipe,
@@ -127,8 +128,9 @@ def prepare(
     Raises:
         OutputError: If the folder cannot be used.
     """
-    if cache is not None:
-        require_cache_folder(Path(cache))
+    folder = None if cache is None else require_output(cache)
+    if folder is not None:
+        require_cache_folder(folder)
     reads = SceneReads(readable)
     is_ahead = cache is None and reads.size_px <= DEFAULT_RECIPE.budget_px  # all pixels are used
     process = start_process() if is_ahead else None
@@ -143,7 +145,6 @@ def prepare(
             afterwards(lambda: reads.shot_pixels(labelled))
         from hsi_geo.tasks.adaptation.prepared import PreparedScenes  # imports torch
 
-    folder = None if cache is None else Path(cache)
     return PreparedScenes(reads, folder, ahead[0] if ahead else None)
 
 
@@ -254,7 +255,8 @@ def require_usable(
     require_overlap(shots, aligned_grids(scenes))
     refuse_repeats(scenes)
     if weights is not None and weights != "none":
-        model_file.require_kind(Path(weights), "weights")
+        path = require_path("--weights", weights, "give the file that pretrain wrote")
+        model_file.require_kind(Path(path), "weights")
 
 
 def refuse_repeats(scenes: Sequence[xr.DataArray]) -> None:

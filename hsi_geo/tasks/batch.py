@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.arguments import require_whole
+from hsi_geo.arguments import require_output, require_whole
 from hsi_geo.errors import ModelFileError, OptionError, OutputError
 from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
@@ -20,6 +20,7 @@ from hsi_geo.io.outputs.folder_lock import locked
 from hsi_geo.io.outputs.inputs import refuse_input_overwrite
 from hsi_geo.io.outputs.own_outputs import OwnOutputs
 from hsi_geo.io.readers import Links, Placement
+from hsi_geo.io.scenes.given_scenes import given_scenes
 from hsi_geo.io.scenes.scene import reading_texts
 from hsi_geo.io.scenes.tile_list import list_tiles
 from hsi_geo.progress import Reporter, default_reporter
@@ -164,8 +165,8 @@ def batch(
         run=uuid.uuid4().hex,
         inputs=tuple(absolute_mask(os.fspath(one)) for one in read if one is not None),
     )
-    given = [tiles] if isinstance(tiles, str | os.PathLike) else list(tiles)
-    folder = Path(out).absolute()
+    given = given_scenes(tiles)
+    folder = require_output(out).absolute()
     _require_utf8(folder)
     logged = files_in_log(folder).values()
     own = OwnOutputs(folder, {name: sha for files in logged for name, sha in files.items()})

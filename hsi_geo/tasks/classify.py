@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import xarray as xr
 
 from hsi_geo import timings
+from hsi_geo.arguments import require_output
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -137,7 +138,7 @@ def classify(
             shots,
             paths,
             overwrite=overwrite,
-            saved_model=None if save_model is None else Path(save_model),
+            saved_model=None if save_model is None else require_output(save_model),
             weights=weights,
             trust_shots=trust_shots,
             prepare=lambda readable, labelled: prepare(readable, labelled, cache),
@@ -167,7 +168,7 @@ def _map_paths(
         return
     if out is None:
         raise OptionError("several scenes need a folder for their maps", hint="give one with -o")
-    folder = Path(out)
+    folder = require_output(out)
     stems = map_stems(scenes)
     paths = [
         map_paths(s, folder / f"{stem}{_ENDING}.tif", options, overwrite=overwrite)

@@ -7,10 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 
 from hsi_geo import stages
-from hsi_geo.arguments import require_word
+from hsi_geo.arguments import require_output, require_word
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.class_names import similar_name_warnings
@@ -44,7 +45,7 @@ def compare(
     polygons: bool = False,
     smooth: int = 0,
     report: bool = False,
-    reference: str | os.PathLike[str] | None = None,
+    reference: str | os.PathLike[str] | gpd.GeoDataFrame | None = None,
     old_field: str | None = None,
     new_field: str | None = None,
     design: Design | None = None,
@@ -72,7 +73,7 @@ def compare(
         polygons: Whether to write ``OUT_polygons.gpkg``: each connected patch of one change as a polygon.
         smooth: Number of passes in which the outlines of polygons are smoothed, 0 to 20.
         report: Whether to write ``OUT_report.html``, a page with map, matrix and the largest changes.
-        reference: Vector file of places whose class is known at both dates. It gives accuracies of the changes; with a
+        reference: Vector file or GeoDataFrame of places whose class is known at both dates. It gives accuracies of the changes; with a
             design also their areas with standard errors.
         old_field: Field of the reference with the class at the earlier date; None for ``class_old``.
         new_field: Field of the reference with the class at the later date; None for ``class_new``.
@@ -112,7 +113,7 @@ def compare(
     classes = match_classes(before.classes, after.classes, rejected)
     for text in similar_name_warnings(classes.names):
         recorder.warning(text)
-    inputs = [old, new, reference]
+    inputs = [old, new, *(() if isinstance(reference, gpd.GeoDataFrame) else (reference,))]
     if before.confidence is not None and after.confidence is not None:
         paths = dataclasses.replace(paths, confidence=_beside(paths))
         inputs += [before.confidence.path, after.confidence.path]
@@ -173,12 +174,13 @@ def compare(
 
 
 def _paths(out: str | os.PathLike[str], *, polygons: bool, report: bool) -> MapPaths:
-    path = Path(out)
+    path = require_output(out)
     if is_vector_name(path):
         require_vector_name(path)
     elif path.suffix.lower() not in (".tif", ".tiff"):
         raise OptionError(
-            f"output '{path}' does not end in .tif", hint="maps of change are written as GeoTIFF"
+            f"output '{path}' does not end in .tif",
+            hint="maps of change are written as GeoTIFF, and their polygons as .gpkg, .fgb or .parquet",
         )
     paths = MapPaths.of(path, polygons=polygons)
     return paths.with_report() if report else paths
@@ -223,7 +225,7 @@ def _with_all_names(opened: ReadMap, classes: ChangeClasses) -> ReadMap:
 
 def _assess(
     opened: ReadMap,
-    reference: str | os.PathLike[str],
+    reference: str | os.PathLike[str] | gpd.GeoDataFrame,
     old_field: str | None,
     new_field: str | None,
     names: Sequence[str],

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
+from hsi_geo.arguments import require_output
 from hsi_geo.display.images import false_colour
 from hsi_geo.io.datasets.indian_pines import (
     DESCRIPTION,
@@ -77,7 +78,7 @@ def demo(
         HsiGeoError: If the folder cannot be written to.
     """
     reporter = reporter or default_reporter()
-    target = Path(folder)
+    target = require_output(folder)
     scene_path, shots_path, shots = write_inputs(target, compute.seed)
     reporter.log(f"wrote {scene_path} and {shots_path}: {len(shots)} shots, grid approximate")
     scene = load_indian_pines()

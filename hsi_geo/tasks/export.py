@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsi_geo import stages, timings
+from hsi_geo.arguments import require_output
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_extra
@@ -78,7 +79,7 @@ def export(
         HsiGeoError: If a package is missing, or model or output cannot be used; the message says why.
     """
     reporter = reporter or default_reporter()
-    final = Path(onnx)
+    final = require_output(onnx)
     if final.suffix.lower() != ".onnx":
         raise OptionError(
             f"output '{final}' does not end in .onnx", hint="give a name such as model.onnx"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from hsi_geo import timings
+from hsi_geo.arguments import require_output
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_package
@@ -340,7 +341,7 @@ def map_paths(
         out = source.with_name(f"{stem_of(source)}_classes.tif")
         if in_notebook() and not overwrite:
             out = _free_path(out)
-    path = Path(out)
+    path = require_output(out)
     if is_vector_name(path):
         require_vector_name(path)
     elif path.suffix.lower() not in (".tif", ".tiff"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import xarray as xr
 
-from hsi_geo.arguments import require_whole, require_word
+from hsi_geo.arguments import require_output, require_whole, require_word
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -124,7 +124,7 @@ def pretrain(
     reporter = reporter or default_reporter()
     if _is_child():
         reporter = SilentReporter()  # only the first process reports
-    weights = Path(out)
+    weights = require_output(out)
     log, plot = weights.with_suffix(".csv"), weights.with_suffix(".png")
     run = weights.with_name(weights.name + ".run")
     opened = open_scenes(scenes)

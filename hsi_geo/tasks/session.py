@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo import timings
+from hsi_geo.arguments import require_output, require_path
 from hsi_geo.errors import OptionError, SceneChangedError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -97,10 +98,11 @@ class Session:
         self._reporter = reporter or default_reporter()
         require_upright(self.scene)
         if cache is not None:
-            require_cache_folder(Path(cache))
+            require_cache_folder(require_output(cache))
         self._states = _states_of_files(self.scene)
         if self._weights != "none":
-            model_file.require_kind(Path(self._weights), "weights")
+            path = require_path("--weights", self._weights, "give the file that pretrain wrote")
+            model_file.require_kind(Path(path), "weights")
         log_remarks([self.scene], self._reporter)
         self._stack = ExitStack()
         self._prepared: PreparedScenes | None = None
@@ -303,7 +305,7 @@ class Session:
             self._shots,
             [paths],
             overwrite=overwrite,
-            saved_model=None if save_model is None else Path(save_model),
+            saved_model=None if save_model is None else require_output(save_model),
             weights=self._weights,
             trust_shots=self._trust_shots,
             prepare=lambda *_: prepared,

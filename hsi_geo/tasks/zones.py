@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsi_geo import stages
-from hsi_geo.arguments import require_word
+from hsi_geo.arguments import require_output, require_word
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
@@ -138,7 +138,7 @@ def zones(
         HsiGeoError: If map, zones or reference cannot be used, or the output not be written.
     """
     reporter = reporter or default_reporter()
-    final = require_table_name(Path(out))
+    final = require_table_name(require_output(out))
     if design is not None:
         require_word("design", design, DESIGNS)
     if reference is None and design is None and strata is not None:

@@ -17,6 +17,7 @@ from pyogrio.errors import (
 )
 from pyproj.exceptions import CRSError
 
+from hsi_geo.arguments import require_output
 from hsi_geo.errors import OptionError, OutputError, write_error_text
 from hsi_geo.io.labels.pyogrio_options import pyogrio_options
 from hsi_geo.io.readers.base import plain
@@ -72,7 +73,7 @@ def require_geopackage(path: str | os.PathLike[str]) -> Path:
     Raises:
         OptionError: If it does not end in .gpkg.
     """
-    found = Path(path)
+    found = require_output(path)
     if found.suffix.lower() != ".gpkg":
         raise OptionError(
             f"output '{found}' does not end in .gpkg", hint="points are written as GeoPackage"

@@ -10,6 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
+from hsi_geo.arguments import require_path
 from hsi_geo.errors import OptionError
 from hsi_geo.io.labels.class_names import clean_name, find_name
 from hsi_geo.io.labels.geometry_repair import polygons_of, repair
@@ -22,6 +23,9 @@ from hsi_geo.tiling import Grid
 #: Fields that name zones, in order, in any case. One is taken by itself only if it tells all zones apart; else zones are
 #: numbered.
 FIELDS = ("zone", "zone_name", "name", "zone_id", "label", "id")
+
+#: What to do with geometries that are no file.
+AS_FILE = "write it to a file, for example with GeoDataFrame.to_file, and give its path"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +85,7 @@ def read_zones(
     Raises:
         OptionError: If the file is missing, or has no polygon, no such field, no value in it, or broken polygons.
     """
-    name = os.fspath(path)
+    name = require_path("--zones", path, AS_FILE)
     frame, chosen, notes = _read_polygons(name, field, layer)
     frame = reproject(frame, grid, name=f"zones '{name}'", wrong=OptionError)
     try:
@@ -113,7 +117,7 @@ def check_zones(path: str | os.PathLike[str], *, field: str | None = None) -> tu
     Raises:
         OptionError: If the file is missing, or has no polygon, no such field, or no value in it.
     """
-    return tuple(_read_polygons(os.fspath(path), field, None)[2])
+    return tuple(_read_polygons(require_path("--zones", path, AS_FILE), field, None)[2])
 
 
 def _read_polygons(

@@ -13,6 +13,7 @@ import rasterio
 import rasterio.windows
 from rasterio.errors import RasterioError
 
+from hsi_geo.arguments import require_path
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.errors import MapError
 from hsi_geo.io.files.paths import exists, is_gdal_name
@@ -167,7 +168,7 @@ def require_percent(path: str | os.PathLike[str], opened: ReadMap) -> ReadMap:
         MapNotFoundError: If there is no such file.
         MapError: If it is no raster of whole per cent on the pixels of the map.
     """
-    name = os.fspath(path)
+    name = require_path("a confidence", path, "give the path of a raster of per cent")
     if exists(name) or is_gdal_name(name):
         problem = _problem(Confidence(Path(name), is_percent=True, of=opened), opened, kinds=_WHOLE)
         if problem is not None:

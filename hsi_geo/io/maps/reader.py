@@ -12,6 +12,7 @@ import rasterio
 from pyproj import CRS
 from rasterio.errors import RasterioError
 
+from hsi_geo.arguments import require_path
 from hsi_geo.arrays import AnyArray, BoolArray, IntArray
 from hsi_geo.errors import MapError, MapNotFoundError
 from hsi_geo.io.files.paths import exists, is_gdal_name
@@ -233,7 +234,7 @@ def read_map(
         MapNotFoundError: If there is no such file.
         MapError: If it is no raster, or no class map.
     """
-    name = os.fspath(path)
+    name = require_path("a class map", path, "give its path, such as result.paths.classes")
     if not exists(name) and not is_gdal_name(name):
         raise MapNotFoundError(
             f"map '{name}' does not exist", hint="check the path and its spelling"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hsi_geo.arguments import require_output
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_extra
 
@@ -34,7 +35,7 @@ def require_vector_name(path: str | os.PathLike[str]) -> Path:
         OptionError: If it does not end in .gpkg, .fgb or .parquet.
         MissingPackageError: If the format is GeoParquet and its package is not installed.
     """
-    found = Path(path)
+    found = require_output(path)
     if not is_vector_name(found):
         raise OptionError(
             f"output '{found}' does not end in {', '.join(FORMATS)}",

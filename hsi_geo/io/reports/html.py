@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from hsi_geo.arguments import require_output
 from hsi_geo.errors import OptionError
 from hsi_geo.text import plain
 
@@ -94,7 +95,7 @@ def require_html(path: str | os.PathLike[str]) -> Path:
     Raises:
         OptionError: If it does not end in .html.
     """
-    found = Path(path)
+    found = require_output(path)
     if found.suffix.lower() not in (".html", ".htm"):
         raise OptionError(
             f"report '{found}' does not end in .html", hint="reports are written as HTML"

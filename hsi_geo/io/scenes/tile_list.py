@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
+from hsi_geo.arguments import require_path
 from hsi_geo.errors import HsiGeoError, SceneError, SceneNotFoundError
 from hsi_geo.io.files.limits import NAMES_BYTES
 from hsi_geo.io.files.paths import exists, is_gdal_name, real_path
@@ -107,7 +108,7 @@ def list_tiles(
     found: dict[str, ListedTile] = {}
     made: dict[str, bool] = {}  # whether a message names it
     for one in given:
-        name = os.fspath(one)
+        name = require_path("a tile", one, "give paths of scenes or folders; predict maps an array")
         tiles = list(_expanded(name, _Search(warn, links, own)))
         if not tiles:
             raise SceneNotFoundError(

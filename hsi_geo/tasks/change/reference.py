@@ -19,7 +19,7 @@ OLD_FIELD, NEW_FIELD = "class_old", "class_new"
 
 
 def read_pairs(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | gpd.GeoDataFrame,
     old_field: str | None = None,
     new_field: str | None = None,
     names: Iterable[str] = (),
@@ -27,7 +27,7 @@ def read_pairs(
     """Read reference labels with a class of each date.
 
     Args:
-        path: Vector file of labelled places in any CRS.
+        path: Vector file of labelled places in any CRS, or what geopandas read from one.
         old_field: Field with the class of the old date; None for `OLD_FIELD`.
         new_field: Field with the class of the new date; None for `NEW_FIELD`.
         names: Names of the classes of both maps, which are no missing values in a table ("NA").
