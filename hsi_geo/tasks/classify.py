@@ -106,8 +106,9 @@ def classify(
         shots: Path of a vector file with labelled geometries in any CRS, a GeoDataFrame with a column of
             classes, or what `read_shots` returned; or a list of these, such as points in one file and
             polygons in another.
-        out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
-            scene. In a notebook a number is added to that name if there is such a map. For a list of scenes it is the folder of the maps: it is made if there is none,
+        out: Path of the map, which ends in ``.tif``, or of its polygons (``.gpkg``, ``.fgb``, ``.parquet``), which then
+            have the map beside them; None writes ``SCENE_classes.tif`` beside the scene. In a notebook a number is added
+            to that name if there is such a map. For a list of scenes it is the folder of the maps: it is made if there is none,
             each map is ``SCENE_classes.tif`` in it, and all maps appear together when the last one
             is complete. Where names would collide, those of the folders of the scenes come first; parts of one file get
             numbers.

@@ -153,8 +153,9 @@ def predict(
     Args:
         scene: Path of a scene that covers the model's wavelengths, or what `open_scene` returned.
         model: Model that `adapt` returned, or path of the file it wrote.
-        out: Path of the map, which ends in ``.tif``; None writes ``SCENE_classes.tif`` beside the
-            scene. In a notebook a number is added to that name if there is such a map.
+        out: Path of the map, which ends in ``.tif``, or of its polygons (``.gpkg``, ``.fgb``, ``.parquet``), which then
+            have the map beside them; None writes ``SCENE_classes.tif`` beside the scene. In a notebook a number is added
+            to that name if there is such a map.
         overwrite: Whether to replace outputs that exist; without it they raise an error.
         restat: Whether to compute the band statistics from this scene instead of taking the
             model's: for a whole scene of another date or sensor, never for a tile.

@@ -220,6 +220,13 @@ def one_for_each(choice: Choice, count: int, option: str) -> list[str | None]:
         (['class', 'class'], ['a', None])
     """
     given: Any = choice
+    if isinstance(given, Mapping):
+        raise OptionError(
+            f"{option} is a text, and a mapping was given",
+            hint="write the classes to a JSON file, and give its path"
+            if option == "--classes"
+            else "for several files give a list in their order",
+        )
     is_list = isinstance(given, Iterable) and not isinstance(given, str)
     listed: list[Any] = list(given) if is_list else [given] * count
     for one in listed:

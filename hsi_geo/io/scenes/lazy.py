@@ -117,8 +117,11 @@ def lazy_array(file: SceneFile, bands: Bands) -> xr.DataArray:
         bands: Centres, widths and flags, in the order of the file.
     """
     attrs, coords = attrs_and_coords({SCALE: file.scale, OFFSET: file.offset, NODATA: file.nodata})
+    pixels: Any = indexing.LazilyIndexedArray(_LazyPixels(file))
+    # Values that are assigned go to a copy in memory, as in what xarray opens.
+    writable = indexing.CopyOnWriteArray(pixels)
     scene = xr.DataArray(
-        xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_LazyPixels(file))),
+        xr.Variable(("band", "y", "x"), writable),
         coords=band_coordinates(bands) | coords,
         name=stem_of(file.name),
         attrs={

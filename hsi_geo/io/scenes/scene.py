@@ -65,13 +65,13 @@ def open_scene(
         mask: Pixels that count as missing: "auto" (clouds, cirrus, shadows, haze and defects, as far as
             the product flags them), "none", flags with commas between them (``clouds``, ``cirrus``,
             ``shadows``, ``haze``, ``snow``, ``water``, ``quality``), or the path of a mask: a raster whose
-            numbers other than 0 are masked, or polygons around what is masked. It has no effect on an
-            array.
+            numbers other than 0 are masked, or polygons around what is masked. Of an array it can only be "auto" or
+            "none", which change nothing.
         grid: Grid that the file is read on, the nearest pixel for each of its pixels: "UTM" for the UTM
             zone, "native" for the grid or CRS of the product, a code such as "EPSG:32633", or "swath" for
             the rows and columns of the sensor. None leaves an upright grid as it is. A swath is put onto
             the grid of its product or its UTM zone, and a swath too wide for that onto an equal-area
-            grid. Arrays stay as they are.
+            grid. An array has its own grid, and takes no other.
         straighten: Whether a file with a rotated grid, ground control points or RPCs is put onto an
             upright grid. False leaves a rotated grid, which cannot be mapped, and refuses the others.
         pixel_size: Side of the pixels of that grid in the unit of its CRS (m, or degrees); None takes the size of the
@@ -94,7 +94,7 @@ def open_scene(
         MissingPackageError: If its format needs a package that is not installed.
         WavelengthError: If it has no wavelengths and none are given.
         OptionError: If ``wavelengths`` is no list of centres or ``mask`` no mask, or if they do not fit the
-            scene.
+            scene; or if an array is given a mask, a grid, a pixel size or heights.
     """
     path = given_scene(path)
     wavelengths, mask, grid = reading_texts(wavelengths, mask, grid)
@@ -102,11 +102,7 @@ def open_scene(
         placement = Placement(grid, straighten, pixel_size=pixel_size, dem=dem)
         file = read_scene(path, placement, Links(asset, follow_links))
         return scene_of(with_mask(file, mask), wavelengths=wavelengths)
-    if mask not in (AUTO, NONE):
-        raise OptionError(
-            f"scene '{name_of(path)}' is an array, and a mask is applied when a file is opened",
-            hint="give --mask to open_scene together with the path of the scene",
-        )
+    _require_no_file_options(name_of(path), mask, grid, pixel_size, dem)
     require_real(path.dtype, name_of(path))
     scene, unsure = along_bands(in_order(path, name_of(path)))
     if unsure:
@@ -114,6 +110,24 @@ def open_scene(
     if wavelengths is not None:
         return _with_given_wavelengths(scene, wavelengths)
     return _with_checked_bands(scene)
+
+
+def _require_no_file_options(
+    name: str, mask: str, grid: str | None, pixel_size: float | None, dem: str | None
+) -> None:
+    """Refuse options that hold while a file is read, and would be ignored for an array."""
+    given = {
+        "mask": mask not in (AUTO, NONE),
+        "grid": grid is not None,
+        "pixel-size": pixel_size is not None,
+        "dem": dem is not None,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise OptionError(
+                f"scene '{name}' is an array, and --{option} is applied when a file is opened",
+                hint="give it to open_scene together with the path of the scene",
+            )
 
 
 def reading_texts(

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hsi_geo.arguments import require_whole
+from hsi_geo.arguments import is_number, require_whole
 from hsi_geo.errors import OptionError
 
 #: Default memory budget of the strips of a scene, in bytes.
@@ -266,7 +266,8 @@ def parse_rescale(rescale: object) -> Rescale:
     except (TypeError, ValueError):
         factor = math.nan
     if not (math.isfinite(factor) and factor > 0):
+        shown = f"{rescale}" if is_number(rescale) else f"'{rescale}'"
         raise OptionError(
-            f"--rescale {rescale} is no factor", hint="give a number above 0 such as 10000, or auto"
+            f"--rescale {shown} is no factor", hint="give a number above 0 such as 10000, or auto"
         )
     return factor

@@ -200,3 +200,18 @@ def test_fields_are_given_as_texts(field: Any) -> None:
     with pytest.raises(OptionError, match=r"class_field= is a text, and .* was given; give the"):
         read_shots(frame_of(), class_field=field)
     assert len(read_shots(frame_of(columns=[0]), class_field="0").classes) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ("classes", r"write the classes to a JSON file, and give its path"),
+        ("class_field", r"for several files give a list in their order"),
+    ],
+)
+def test_a_mapping_is_no_choice(option: str, hint: str) -> None:
+    """Its keys were taken for names of files, of which the first could not be read."""
+    frame = gpd.GeoDataFrame({"class": ["rye", "oats", "rye", "oats"]}, geometry=POINTS)
+    given: Any = {option: {"rye": {"color": "#ff0000"}}}
+    with pytest.raises(OptionError, match=rf"{option}= is a text, and a mapping was given; {hint}"):
+        read_shots(frame, **given)

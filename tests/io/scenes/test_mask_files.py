@@ -140,6 +140,6 @@ def test_arrays_take_no_mask() -> None:
     scene = scene_from_array(np.ones((2, 3, 4)), np.array([550.0, 660.0]))
     assert open_scene(scene, mask="none") is scene
     with pytest.raises(
-        OptionError, match="is an array, and a mask is applied when a file is opened"
+        OptionError, match="is an array, and mask= is applied when a file is opened"
     ):
         open_scene(scene, mask="clouds")

@@ -250,6 +250,13 @@ def test_invalid_rescale_raises(
         predict(planted.path, model, out=tmp_path / "map.tif", rescale=rescale)
 
 
+def test_an_invalid_rescale_is_named_as_an_argument(
+    planted: Planted, model: AdaptedModel, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match="rescale='1,000' is no factor"):
+        predict(planted.path, model, out=tmp_path / "map.tif", rescale="1,000")  # type: ignore[arg-type]
+
+
 def test_command_rescales_and_logs_the_factor(
     model: AdaptedModel, changed: Callable[..., Path], tmp_path: Path
 ) -> None:
