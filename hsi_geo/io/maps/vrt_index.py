@@ -58,6 +58,22 @@ def index_xml(maps: Sequence[GeoreferencedMap], classes: ClassTable, folder: Pat
     return ET.tostring(root, encoding="unicode") + "\n"
 
 
+def has_legend(path: Path, classes: ClassTable) -> bool:
+    """Whether a mosaic that `index_xml` wrote has the names, colours and parents of a legend.
+
+    Args:
+        path: The VRT.
+        classes: Legend.
+    """
+    wanted = ET.Element("VRTRasterBand")
+    add_names(wanted, classes)
+    return _texts_of_legend(ET.fromstring(path.read_bytes())) == _texts_of_legend(wanted)
+
+
+def _texts_of_legend(element: ET.Element) -> list[str]:
+    return [one.text or "" for one in element.iter() if one.tag in ("Category", "F")]
+
+
 def percent_xml(maps: Sequence[GeoreferencedMap], folder: Path) -> str:
     """Write a virtual mosaic (VRT) of the confidence of maps, in which they overlap as in `index_xml`.
 

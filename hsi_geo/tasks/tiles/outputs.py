@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hsi_geo.io.files.side_files import beside_output
 from hsi_geo.io.labels.shots import ClassTable
-from hsi_geo.io.maps.vrt_index import GeoreferencedMap, index_xml, percent_xml
+from hsi_geo.io.maps.vrt_index import GeoreferencedMap, has_legend, index_xml, percent_xml
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.outputs.checks import without_inputs
 from hsi_geo.io.outputs.inputs import Name, refuse_input_overwrite
@@ -39,6 +40,9 @@ from hsi_geo.tasks.tiles.overview_files import (
     write_texts,
 )
 from hsi_geo.tiling import Grid
+
+#: An item collection without maps.
+_NO_ITEMS = {"type": "FeatureCollection", "features": []}
 
 #: Stems of maps that would replace these files.
 RESERVED = {Path(LOG).stem, Path(ITEMS).stem, INDEX}
@@ -173,8 +177,7 @@ def write_overview(
         reporter.warning(_outside_warning(outside, together))
     layers = layer_names(endings, together)
     items = item_collection([(one.map, one.tile) for one in maps], classes, folder).to_dict()
-    items |= {LAYERS: layers} if layers else {}
-    texts[ITEMS] = json.dumps(items, indent=1, ensure_ascii=False) + "\n"
+    texts[ITEMS] = _items_text(items, layers)
     written = {"log": folder / LOG, **{Path(name).stem: folder / name for name in texts}}
     indexes = earlier_mosaics(folder)
     newest_ns = max(one.path.stat().st_mtime_ns for one in mosaics)
@@ -187,6 +190,38 @@ def write_overview(
     ]
     write_texts(folder, {name: texts[name] for name in texts if name not in current}, stale)
     return written
+
+
+def withdraw_overview(
+    folder: Path, classes: ClassTable, reporter: Reporter, *, other_pixels: bool
+) -> None:
+    """Remove mosaics and STAC items of an earlier batch that would name or place the maps of this one wrongly.
+
+    A batch that is stopped would leave its maps in a mosaic with the class names of the maps before. At its end it writes
+    mosaics and items anew.
+
+    Args:
+        folder: Folder of the maps.
+        classes: Legend of the maps of this batch.
+        reporter: Receives a message if there are such mosaics.
+        other_pixels: Whether maps of this batch may have other pixels than those that they replace.
+    """
+    mosaics = earlier_mosaics(folder)
+    indexes = [path for path in mosaics if names_of_indexes([path.stem])]
+    if not any(other_pixels or not has_legend(path, classes) for path in indexes):
+        return
+    reporter.log(
+        f"{INDEX}.vrt and {ITEMS} of an earlier batch show other classes or pixels: they are written again at the end"
+    )
+    # The list of layers stays: the next batch knows by it which ones a batch wrote.
+    layers = [path.name for path in earlier_layers(folder)]
+    write_texts(folder, {ITEMS: _items_text(_NO_ITEMS, layers)}, mosaics)
+
+
+def _items_text(items: dict[str, Any], layers: Sequence[str]) -> str:
+    """Text of an item collection that lists the layers and tables that a batch writes beside it."""
+    listed = {LAYERS: list(layers)} if layers else {}
+    return json.dumps(items | listed, indent=1, ensure_ascii=False) + "\n"
 
 
 def _outside_warning(count: int, together: MapOptions) -> str:
@@ -217,14 +252,21 @@ def _stale_layers(
     inputs: Sequence[Name],
     reporter: Reporter,
 ) -> list[Path]:
-    """Layers and tables that an earlier batch wrote, and this one does not write, but for those that it reads.
+    """Layers and tables that an earlier batch wrote, and this one does not write or writes anew, but for those that it reads.
 
     Those that are not known to be of a batch stay: `hsi-geo polygons` gives files of the user the same form, and batches
     of earlier versions did not list theirs. The reporter receives a warning if they are older than a map.
     """
-    earlier = [path for path in earlier_layers(folder) if path.name not in layers]
+    earlier = [
+        path
+        for path in earlier_layers(folder)
+        # One that is written again goes, too, if it shows earlier maps: this batch may be stopped before.
+        if path.name not in layers or path.stat().st_mtime_ns < newest_ns
+    ]
     stale = without_inputs(earlier, inputs)
     for path in stale:
+        if path.name in layers:
+            continue
         reporter.log(f"'{path.name}' of an earlier batch is removed: it shows earlier maps")
     for ending in endings:
         for path in (folder / f"{POLYGONS}{ending}.gpkg", folder / f"{ZONES}{ending}.csv"):

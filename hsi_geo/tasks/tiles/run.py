@@ -56,6 +56,7 @@ from hsi_geo.tasks.tiles.order import along_curve, in_runs
 from hsi_geo.tasks.tiles.outputs import (
     MappedTile,
     index_endings,
+    withdraw_overview,
     write_overview,
 )
 from hsi_geo.tasks.tiles.overview_files import refuse_foreign_outputs
@@ -114,6 +115,7 @@ class BatchRun:
         self.tiles: list[Tile | Outcome] = [Outcome(PENDING)] * len(listed)
         self.outcomes = [Outcome(PENDING)] * len(listed)
         self.jobs: dict[int, TileJob] = {}
+        self._is_overview_current = True
 
     def run(self, cluster: AbstractContextManager[Client]) -> BatchResult:
         """Describe and map the tiles, and write the log, the mosaics and the STAC items.
@@ -185,6 +187,7 @@ class BatchRun:
             # With --overwrite a valid map may also be one that was there before.
             if existing.is_valid_for(job.hashes["job"]) and not self._was_mapped(index, job):
                 self.outcomes[index] = Outcome(MAPPED, warnings=existing.warnings)
+                self._withdraw_overview()
         entries = list(zip(self.listed, self.paths, self.outcomes, strict=True))
         undone = [p.classes.stem for _, p, o in entries if o.state not in (MAPPED, UNCHANGED)]
         remove_leftovers(self.folder, undone)
@@ -303,6 +306,8 @@ class BatchRun:
 
     def _set_outcome(self, index: int, outcome: Outcome) -> None:
         self.outcomes[index] = outcome
+        if outcome.state == MAPPED:
+            self._withdraw_overview()
         name = self.labels[index]
         for text in outcome.warnings:
             self.reporter.warning(f"tile '{name}': {text}")
@@ -310,6 +315,20 @@ class BatchRun:
             self.reporter.warning(f"tile '{name}' was not mapped: {outcome.error}")
         else:
             self.reporter.log(f"tile '{name}' {outcome.state} in {outcome.seconds:.1f} s")
+
+    def _withdraw_overview(self) -> None:
+        """See `withdraw_overview`: with the first new map, as a batch without one leaves all as it is."""
+        if not self._is_overview_current:
+            return
+        self._is_overview_current = False
+        described = [self.tiles[index] for index in self.jobs]
+        other_pixels = any(
+            isinstance(tile, Tile)
+            and tile.existing is not None
+            and tile.existing.scene != tile.hash
+            for tile in described
+        )
+        withdraw_overview(self.folder, self.legend, self.reporter, other_pixels=other_pixels)
 
     def _maps(self) -> list[MappedTile]:
         return [
