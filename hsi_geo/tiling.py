@@ -130,6 +130,16 @@ class Grid:
     crs: CRS | None
     frame: SensorFrame | None = None
 
+    def has_crs_of(self, other: Grid) -> bool:
+        """Whether coordinates are the same in the CRS of another grid: x comes before y, whatever the axes of a CRS are.
+
+        Args:
+            other: A grid; two without a CRS have the same.
+        """
+        if self.crs is None or other.crs is None:
+            return self.crs is other.crs
+        return self.crs is other.crs or self.crs.equals(other.crs, ignore_axis_order=True)
+
     def __post_init__(self) -> None:
         """Remove rotations that move no corner by `NEGLIGIBLE_PX`: rounding errors of other programs."""
         t = self.transform

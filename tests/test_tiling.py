@@ -10,10 +10,33 @@ import pytest
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import CRS
 
 from hsi_geo.tiling import Grid, Tiling, Window, WindowGrid, blocks, spread_windows
 
 Pixel = tuple[int, int]
+
+#: Two descriptions of a CRS, and whether coordinates are the same in both: rasters have x before y in any of them.
+CRS_PAIRS = [
+    ("EPSG:4326", "EPSG:4326", True),
+    ("EPSG:4326", "OGC:CRS84", True),
+    ("EPSG:4326", CRS("EPSG:4326").to_wkt("WKT1_ESRI"), True),
+    ("EPSG:32633", "EPSG:32634", False),
+    ("EPSG:4326", "EPSG:4258", False),
+    ("EPSG:32633", None, False),
+    (None, None, True),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "is_same"), CRS_PAIRS)
+def test_crs_are_compared_without_the_order_of_their_axes(
+    one: str | None, other: str | None, is_same: bool
+) -> None:
+    grids = [
+        Grid(2, 3, Affine.identity(), None if name is None else CRS(name)) for name in (one, other)
+    ]
+    assert grids[0].has_crs_of(grids[1]) == grids[1].has_crs_of(grids[0]) == is_same
+
 
 offsets = st.integers(-40, 40)
 windows = st.builds(Window, offsets, offsets, st.integers(0, 25), st.integers(0, 25))

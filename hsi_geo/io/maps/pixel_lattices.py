@@ -35,7 +35,7 @@ def lattice_offset(own: Grid, theirs: Grid) -> tuple[int, int] | None:
     """
     if own.frame is not None or theirs.frame is not None:
         return (0, 0) if _same_image(own, theirs) else None
-    if not _same_crs(own, theirs):
+    if not own.has_crs_of(theirs):
         return None
     between = ~own.transform @ with_longitudes_of(own, theirs).transform
     corners = np.array([between @ (x, y) for x in (0, theirs.width) for y in (0, theirs.height)])
@@ -108,12 +108,6 @@ def describe_pixels(grid: Grid) -> str:
     return f"{x:.6g} x {y:.6g} from ({grid.transform.c:.10g}, {grid.transform.f:.10g}) in {crs}"
 
 
-def _same_crs(own: Grid, theirs: Grid) -> bool:
-    if own.crs is None or theirs.crs is None:
-        return own.crs is theirs.crs
-    return own.crs.equals(theirs.crs, ignore_axis_order=True)  # rasters have x before y
-
-
 def _same_place(own: Grid, theirs: Grid) -> bool:
     """Whether two CRS put the corners of a raster at the same place."""
     if own.crs is None or theirs.crs is None or own.frame is not None or theirs.frame is not None:
@@ -130,7 +124,7 @@ def _same_image(own: Grid, theirs: Grid) -> bool:
     first, second = own.frame, theirs.frame
     if first is None or second is None or own.shape != theirs.shape:
         return False
-    if not _same_crs(first.upright, second.upright):
+    if not first.upright.has_crs_of(second.upright):
         return False
     size = np.array(first.upright.resolution)
     moved = np.abs(_spots(first, own) - _spots(second, theirs)) / size[:, None]

@@ -30,10 +30,7 @@ def aligned_grids(scenes: Sequence[xr.DataArray]) -> list[Grid]:
 
 
 def _require_same(grid: Grid, first: Grid, scene: xr.DataArray, other: xr.DataArray) -> None:
-    same_crs = (grid.crs is None) == (first.crs is None) and (
-        grid.crs is None or first.crs is None or grid.crs.equals(first.crs)
-    )
-    if same_crs and np.allclose(grid.resolution, first.resolution, rtol=1e-6):
+    if grid.has_crs_of(first) and np.allclose(grid.resolution, first.resolution, rtol=1e-6):
         return
     raise SceneError(
         f"scene '{name_of(scene)}' and scene '{name_of(other)}' differ in coordinate reference "

@@ -221,7 +221,7 @@ def require_same_land(
     Raises:
         MapError: If their areas differ by more than `SAME_LAND`, or they are in different CRS.
     """
-    if drawn_from.grid.crs != opened.grid.crs:
+    if not drawn_from.grid.has_crs_of(opened.grid):
         raise MapError(
             f"the strata '{drawn_from.path}' are in another CRS than map '{opened.path}'",
             hint="warp one of them with gdalwarp -r near",

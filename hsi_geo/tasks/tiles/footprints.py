@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import shapely
-from pyproj import CRS
 
 from hsi_geo.tiling import Grid
 
@@ -24,17 +23,17 @@ class Footprints:
         self.grids = grids
         self.groups: list[list[int]] = []
         self._group_of: dict[int, tuple[list[int], shapely.STRtree]] = {}
-        known: list[tuple[CRS, tuple[bool, bool], list[int]]] = []
-        texts: dict[str, CRS] = {}
+        known: list[tuple[Grid, tuple[bool, bool], list[int]]] = []
+        texts: dict[str, Grid] = {}  # comparing CRS takes long
         for index, grid in enumerate(grids):
             if grid is None or grid.crs is None or grid.is_rotated:
                 continue
-            crs = texts.setdefault(grid.crs.to_wkt(), grid.crs)
+            first = texts.setdefault(grid.crs.to_wkt(), grid)
             flipped = (grid.transform.a < 0, grid.transform.e < 0)
-            same = (g for c, t, g in known if t == flipped and (c is crs or c == crs))
+            same = (g for one, t, g in known if t == flipped and one.has_crs_of(first))
             group = next(same, None)
             if group is None:
-                known.append((crs, flipped, group := []))
+                known.append((first, flipped, group := []))
             group.append(index)
         self.groups = [group for *_, group in known]
         for group in self.groups:
