@@ -105,6 +105,14 @@ def find_patches(
         yield finder.strip(strip, percent), first + strip.height
 
 
+_NOTHING = Patches(
+    np.empty(0, np.int64),
+    np.empty(0, object),
+    np.empty(0, np.int64),
+    *(np.empty(0) for _ in range(3)),
+)
+
+
 class _Finder:
     """Finds the patches of one strip after the other."""
 
@@ -127,6 +135,9 @@ class _Finder:
         padded = Window(padded.row, 0, padded.height, strip.width)
         above = strip.row - padded.row
         known = self.map.read(padded)
+        is_empty = bool(np.ma.getmaskarray(known)[above : above + strip.height].all())
+        if is_empty and not self.open:  # between the tiles of a mosaic there may be much of nothing
+            return _NOTHING
         ids = np.where(np.ma.getmaskarray(known), 0, known.data + _OFFSET)
         own = ids[above : above + strip.height]
         corners = place_corners(

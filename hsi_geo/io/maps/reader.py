@@ -191,10 +191,12 @@ class ReadMap:
 
     def _known(self, values: IntArray, valid: BoolArray) -> MaskedInts:
         """The values, masked where there is no class."""
-        known = np.ma.array(values, mask=~valid | np.isin(values, self.ignored))
-        if self.class_values.nodata is not None:
-            known = np.ma.masked_where(values == self.class_values.nodata, known)
-        return known if self.class_values.zero_is_class else np.ma.masked_where(values == 0, known)
+        missing = ~valid
+        no_class = {*self.ignored, self.class_values.nodata}
+        no_class.add(None if self.class_values.zero_is_class else 0)
+        for value in no_class - {None}:
+            missing |= values == value
+        return np.ma.array(values, mask=missing)
 
 
 def read_percent(path: str | os.PathLike[str]) -> ReadMap:

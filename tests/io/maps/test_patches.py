@@ -104,6 +104,26 @@ def test_polygons_do_not_depend_on_the_strips(write: Write, passes: int, rows: i
         assert found_in(opened, passes, rows) == found_in(opened, passes, 1000)
 
 
+@pytest.mark.parametrize("passes", [0, 5])
+@pytest.mark.parametrize("rows", [1, 3, 50])
+def test_rows_without_a_class_are_passed_over(
+    write: Write, monkeypatch: pytest.MonkeyPatch, passes: int, rows: int
+) -> None:
+    """Tiles of a mosaic may lie far apart: between them nothing is labelled, and no confidence is read."""
+    classes = np.zeros((150, 53), np.uint8)
+    classes[3:40], classes[111:148] = patchy(1), patchy(2)
+    opened, labelled = write(classes), list[int]()
+
+    def count_rows(ids: AnyArray) -> tuple[AnyArray, int]:
+        labelled.append(len(ids))
+        return label_patches(ids)
+
+    monkeypatch.setattr("hsi_geo.io.maps.patches.label_patches", count_rows)
+    found = found_in(opened, passes, rows)
+    assert sum(labelled) <= 2 * (37 + 2 * rows)
+    assert found == found_in(opened, passes, 1000)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     classes=arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 2)),
