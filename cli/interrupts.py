@@ -96,29 +96,37 @@ class _Handler:
 
     def __init__(self) -> None:
         self._first_s: float | None = None
+        self._calls = 0
         self._main = _thread.get_ident()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._calls += 1
         now_s = time.monotonic()
         self._first_s = now_s if self._first_s is None else self._first_s
         is_late = now_s - self._first_s > LONGEST_WAIT_S
         if not _must_wait_in(frame) or (is_late and not _is_import_system(frame)):
             raise KeyboardInterrupt
         # Not `threading.Thread`: its start takes locks that the main thread may hold now.
-        _thread.start_new_thread(self._send_later, (number,))
+        _thread.start_new_thread(self._send_later, (number, self._calls))
 
     def raise_if_waiting(self) -> None:
         """Raise KeyboardInterrupt if a signal has come that was not raised yet."""
         if self._first_s is not None:
             raise KeyboardInterrupt
 
-    def _send_later(self, number: int) -> None:
-        """Send a signal to the main thread once more."""
+    def _send_later(self, number: int, calls: int) -> None:
+        """Send a signal to the main thread until Python calls its handler again.
+
+        One that arrives just before the thread begins to read a file or to wait for a lock does not end the wait, and
+        Python would not see it before that ends.
+        """
         time.sleep(INTERVAL_S)
-        if hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(self._main, number)  # ends waiting for a lock or a file, too
-        else:  # Windows
-            _thread.interrupt_main(signal.Signals(number))
+        while self._calls == calls and signal.getsignal(number) is self:
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(self._main, number)  # ends waiting for a lock or a file, too
+            else:  # Windows
+                _thread.interrupt_main(signal.Signals(number))
+            time.sleep(INTERVAL_S)
 
 
 def _must_wait_in(frame: FrameType | None) -> bool:

@@ -92,6 +92,26 @@ def test_imports_are_finished_first(
     assert sys.modules[name].whole
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows interrupts the main thread otherwise")
+def test_a_signal_that_did_not_end_a_wait_is_sent_again(
+    module: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that arrives just before the thread begins to wait."""
+    send, lost = signal.pthread_kill, []
+
+    def lose_first(thread: int, number: int) -> None:
+        if lost:
+            send(thread, number)
+        lost.append(number)
+
+    monkeypatch.setattr(signal, "pthread_kill", lose_first)
+    stop_on_signals()
+    with pytest.raises(KeyboardInterrupt):
+        module(OTHER, MODULE.format(number=int(signal.SIGINT)))
+        time.sleep(10)
+    assert len(lost) > 1
+
+
 def test_the_lock_of_the_import_system_is_free_afterwards(
     module: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
