@@ -24,6 +24,7 @@ from hsi_geo.io.maps.pixel_lattices import describe_pixels, same_pixels
 from hsi_geo.io.maps.reader import STRIP_PX, ReadMap, grid_of_raster, read_percent
 from hsi_geo.io.maps.writer import NO_PERCENT, PROBABILITY_STEPS, MapPaths
 from hsi_geo.io.readers.base import plain
+from hsi_geo.io.readers.descriptions import descriptions_of
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.tiling import Grid, Window, blocks
 
@@ -57,7 +58,7 @@ class Confidence:
         part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         try:
             with quiet_gdal(self.path), open_raster(self.path) as file:
-                read, names = file.read(window=part, masked=True), file.descriptions
+                read, names = file.read(window=part, masked=True), descriptions_of(file)
         except RasterioError as error:
             raise MapError(
                 f"'{self.path}' is damaged in rows {window.row} to {window.row + window.height}",
@@ -70,9 +71,7 @@ class Confidence:
         percent = self._of_shown_class(stored, names, window) * (100.0 / PROBABILITY_STEPS)
         return np.where(missing, np.nan, percent)
 
-    def _of_shown_class(
-        self, stored: AnyArray, names: Sequence[str | None], window: Window
-    ) -> AnyArray:
+    def _of_shown_class(self, stored: AnyArray, names: Sequence[str], window: Window) -> AnyArray:
         """(height, width) probability of the class that the map shows, the largest one where that has no band.
 
         It is not the largest one where a small patch was given to a neighbour, or where the parent was chosen first. Bands
@@ -81,17 +80,17 @@ class Confidence:
         found, shown = stored.max(axis=0), self.of.read(window).filled(0)
         are_values = self._are_values(names)
         for value, (band, name) in enumerate(zip(stored, names, strict=True), start=1):
-            is_named = name is not None and clean_name(name) == self.of.name_of(value)
+            is_named = bool(name) and clean_name(name) == self.of.name_of(value)
             if is_named or are_values:
                 found = np.where(shown == value, band, found)
         return np.asarray(found)
 
-    def _are_values(self, names: Sequence[str | None]) -> bool:
+    def _are_values(self, names: Sequence[str]) -> bool:
         """Whether bands are in the order of a map's values, which have no names: none is missing, or named like another."""
         if self.of.names:
             return False
         for value, name in enumerate(names, start=1):
-            if name is not None and name.strip().isdecimal() and int(name) != value:
+            if name.strip().isdecimal() and int(name) != value:
                 return False
         return all(1 <= value <= len(names) for value in self.of.counts())
 

@@ -9,10 +9,14 @@ import numpy as np
 import rasterio
 
 from hsi_geo.arrays import Float64Array
-from hsi_geo.io.readers.masks import MANY_BANDS, alpha_band, find_mask, fits
+from hsi_geo.io.readers.masks import alpha_band, find_mask, fits
 from hsi_geo.io.readers.spectral_tags import TaggedBands
+from hsi_geo.io.readers.stored_values import StoredValues
 from hsi_geo.io.readers.vrt_bands import may_have_gaps
 from hsi_geo.wavelengths import SAME_NM, centres_in_nm
+
+#: What warnings call the attributes of `StoredValues`.
+_KINDS = {"nodata": "nodata values", "scale": "scales", "offset": "scales"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,18 +27,17 @@ class ShownFile:
         name: Its name without folders.
         count: Number of its bands.
         bands: (C,) its bands.
-        scale: (C,) factors in the files beside it; 1 where GDAL knows the factor: then the VRT states its own.
-        offset: (C,) offsets, as ``scale``.
-        nodata: (C,) nodata values in the files beside it, NaN where there is none, or GDAL knows it.
+        values: How its stored values are decoded.
+        beside: The part of ``values`` that only the files beside it tell; neutral where GDAL knows a value: then the VRT
+            states its own.
         warnings: One sentence for each file with masks beside it.
     """
 
     name: str
     count: int
     bands: TaggedBands
-    scale: Float64Array
-    offset: Float64Array
-    nodata: Float64Array
+    values: StoredValues
+    beside: StoredValues
     warnings: tuple[str, ...]
 
     @property
@@ -48,8 +51,8 @@ def nodata_of_files(
 ) -> tuple[Float64Array, list[str]]:
     """Nodata values of a VRT, or those beside the files that it shows.
 
-    Where a VRT shows no file its pixels are 0. Without a nodata value 0 in all bands is missing. With one it is
-    missing only in many bands, where no spectrum has one value in all.
+    Where a VRT that declares no nodata value shows no file, its pixels are 0. Without a nodata value 0 in all bands that
+    are read is missing. With one it is data, unless many bands are read.
 
     Args:
         own: (C,) nodata values that the VRT declares, NaN where it declares none.
@@ -64,13 +67,13 @@ def nodata_of_files(
     is_new = np.isnan(own) & fits(of_files, np.result_type(*source.dtypes))
     used = np.where(is_new, of_files, own)
     new = used[is_new & (used != 0)]
-    if not new.size or not np.isnan(own).all() or len(own) >= MANY_BANDS:
+    if not new.size or any(value is not None for value in source.nodatavals):
         return used, []
     if not may_have_gaps(text) or find_mask(source, alpha_band(source)) is not None:
         return used, []
     warning = (
-        f"the files beside those that it shows declare the nodata value {new[0]:g}, which is not used, as 0 is missing where "
-        "it shows none of them: build it with gdalbuildvrt -srcnodata"
+        f"the files beside those that it shows declare the nodata value {new[0]:g}, which is not used, as pixels that show "
+        "none of them are 0: build it with gdalbuildvrt -srcnodata"
     )
     return own, [warning]
 
@@ -113,20 +116,33 @@ def differing(files: Sequence[ShownFile], listed: Sequence[int], keys: Sequence[
     Args:
         files: Files of the mosaic.
         listed: (B,) their bands that it shows, from 1.
-        keys: Names of the attributes of `ShownFile` that are compared.
+        keys: Names of the attributes of `StoredValues` that are compared.
     """
     first, bands = files[0], indices(listed)
     for file in files[1:]:
-        pairs = [(getattr(file, key)[bands], getattr(first, key)[bands]) for key in keys]
-        if not all(np.allclose(*pair, rtol=1e-6, equal_nan=True) for pair in pairs):
-            kinds = (("scale", "scales"), ("nodata", "nodata values"))
-            what = " or ".join(name for key, name in kinds if key in keys)
+        kinds = [_KINDS[key] for key in keys if _differ(first, file, bands, key)]
+        if kinds:
             warning = (
-                f"the files beside '{first.name}' and '{file.name}', which it shows, tell different {what}: those "
-                f"of '{first.name}' are used for both"
+                f"the files '{first.name}' and '{file.name}', which it shows, have other {' and '.join(dict.fromkeys(kinds))}"
+                f", as files beside them tell: those of '{first.name}' are used for both"
             )
             return [warning]
     return []
+
+
+def _differ(
+    first: ShownFile, other: ShownFile, bands: np.ndarray[tuple[int], np.dtype[np.intp]], key: str
+) -> bool:
+    """Whether bands of two files are decoded otherwise, and a file beside one of them is the reason."""
+    is_beside = [_is_declared(getattr(file.beside, key)[bands], key) for file in (first, other)]
+    one, another = (getattr(file.values, key)[bands] for file in (first, other))
+    return any(is_beside) and not np.allclose(one, another, rtol=1e-6, equal_nan=True)
+
+
+def _is_declared(values: Float64Array, key: str) -> bool:
+    """Whether a value is not the neutral one."""
+    neutral = {"nodata": np.nan, "scale": 1.0, "offset": 0.0}[key]
+    return not np.array_equal(values, np.full_like(values, neutral), equal_nan=True)
 
 
 def indices(bands: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -27,7 +27,8 @@ from hsi_geo.io.readers.packages import (
     read_packed_raster,
 )
 from hsi_geo.io.readers.placement import Placement, place
-from hsi_geo.io.readers.products import is_product, of_product, read_product
+from hsi_geo.io.readers.product_masks import of_product
+from hsi_geo.io.readers.products import is_product, read_product
 from hsi_geo.io.readers.raster import (
     ARRAY_HINT,
     data_of_header,

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from hsi_geo.errors import SceneError
 from hsi_geo.io.files.limits import ARCHIVE_FILES, read_short, require_short_text
-from hsi_geo.io.files.side_files import CUBES
 from hsi_geo.io.readers.auxiliary_names import is_auxiliary
 from hsi_geo.io.readers.base import SceneFile
 from hsi_geo.io.readers.quality_layers import RasterFlags
@@ -21,6 +20,13 @@ from hsi_geo.text import quoted
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 
 _GEOTIFFS = (".tif", ".tiff")
+
+#: Endings of files that lie beside cubes and hold none: headers, metadata, texts, pictures, tables and vectors. ENVI's
+#: cubes may have any other.
+_NO_CUBE = re.compile(
+    r"\.(hdr|xml|json|txt|log|md|ya?ml|csv|tsv|xlsx|pdf|html?|png|jpe?g|jp2|gif|bmp|webp|svg|ovr|msk|aux|rrd|enp|sta"
+    r"|km[lz]|geojson|gpkg|gml|shp|shx|dbf|prj|cpg|qpj|qml|sld|tfw|wld|pgw|jgw|md5|sha\d+|gain|zip|h5|nc|mat|npy)"
+)
 
 #: How GDAL's name of a part of a file begins.
 _BY_POSITION = "/vsisubfile/"
@@ -198,27 +204,25 @@ def _noting(file: SceneFile, package: Package, auxiliary: list[str]) -> SceneFil
 def rasters_in(package: Package) -> list[str]:
     """Names of the files that are rasters: GeoTIFFs, and cubes with a header of ENVI beside them.
 
-    A file with an unknown ending, such as metadata, counts only if no other file has its header.
+    A header "a.cube.hdr" is that of "a.cube" only. One named "a.hdr" may be that of any "a.*" that can hold a cube.
 
     Args:
         package: The files of a folder or an archive.
     """
     paths = {name: PurePosixPath(name.lower()) for name in package.files}  # without a "./" before
     inside = {str(path) for path in paths.values()}
-    found = [name for name in package.files if _is_raster(paths[name], inside)]
-    known = {_header(paths[name]) for name in found if _is_known(paths[name], inside)}
-    return [n for n in found if _is_known(paths[n], inside) or _header(paths[n]) not in known]
+    return [name for name in package.files if _is_raster(paths[name], inside)]
 
 
 def _is_raster(path: PurePosixPath, inside: set[str]) -> bool:
     if path.suffix in _GEOTIFFS:
         return True
-    return path.suffix != ".hdr" and bool({f"{path}.hdr", _header(path)} & inside)
-
-
-def _is_known(path: PurePosixPath, inside: set[str]) -> bool:
-    """Whether the ending of a raster, or the name of its header, says that it is one."""
-    return path.suffix in ("", *_GEOTIFFS, *CUBES) or f"{path}.hdr" in inside
+    if _NO_CUBE.fullmatch(path.suffix):
+        return False
+    header = _header(path)
+    return f"{path}.hdr" in inside or (
+        header in inside and header.removesuffix(".hdr") not in inside
+    )
 
 
 def _header(path: PurePosixPath) -> str:

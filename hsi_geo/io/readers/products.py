@@ -9,19 +9,14 @@ import dataclasses
 import re
 import xml.etree.ElementTree as ET
 import zlib
-from collections.abc import Iterator
 from pathlib import PurePosixPath
 from zipfile import BadZipFile
 
 import numpy as np
-from rasterio.errors import RasterioError
 
 from hsi_geo.arrays import Float64Array
 from hsi_geo.errors import SceneError, WavelengthError
-from hsi_geo.io.files.references import require_local
-from hsi_geo.io.readers.band_defects import BandDefects, find_defects
 from hsi_geo.io.readers.base import SceneFile
-from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.packages import Package
 from hsi_geo.io.readers.product_bands import (
     CENTRE,
@@ -33,21 +28,15 @@ from hsi_geo.io.readers.product_bands import (
     factors,
     good_bands,
 )
-from hsi_geo.io.readers.quality_layers import (
-    CIRRUS,
-    CLOUDS,
-    HAZE,
-    QUALITY,
-    SHADOWS,
-    SNOW,
-    WATER,
-    FlagCode,
-    QualityLayer,
-    RasterFlags,
+from hsi_geo.io.readers.product_masks import (
+    defective_pixels,
+    is_on,
+    of_product,
+    product_of,
+    quality_flags,
+    with_masks,
 )
 from hsi_geo.io.readers.raster import read_raster
-from hsi_geo.io.readers.side_masks import same_place
-from hsi_geo.tiling import Grid
 from hsi_geo.wavelengths import DeclaredBands
 
 _METADATA = re.compile(r"METADATA\.XML$", re.IGNORECASE)
@@ -60,43 +49,11 @@ _MADE_FROM = re.compile(r"SPECTRAL_IMAGE[^/]*\.(TIF|TIFF|BSQ|BIL|BIP|IMG|DAT)$",
 #: Part of the names of all of them.
 _IMAGE_PART = "SPECTRAL_IMAGE"
 
-#: What follows the name of a product in those of its files.
-_PART = re.compile(r"(METADATA\.XML|SPECTRAL_IMAGE|QL_QUALITY|QL_PIXELMASK)[^/]*$", re.IGNORECASE)
-
 #: Largest difference between centres in nm of the same band.
 _SAME_NM = 1.0
 
 #: Nodata value, if the image declares none.
 _BACKGROUND = -32768.0
-
-#: EnMAP's files of flags: the end of the name, the flag, its kind, and the numbers that mean it.
-_ENMAP_FLAGS = (
-    ("QL_QUALITY_CLOUD", "cloud", CLOUDS, FlagCode()),
-    ("QL_QUALITY_CLOUDSHADOW", "cloud shadow", SHADOWS, FlagCode()),
-    ("QL_QUALITY_CIRRUS", "cirrus", CIRRUS, FlagCode()),
-    ("QL_QUALITY_HAZE", "haze", HAZE, FlagCode()),
-    ("QL_QUALITY_SNOW", "snow", SNOW, FlagCode()),
-    ("QL_QUALITY_CLASSES", "water", WATER, FlagCode(values=(2,))),
-)
-
-#: Bits of EnMAP's test flags of each pixel: the flag, and the numbers that mean it. Bits 0 and 1 hold a grade (0 nominal,
-#: 1 reduced, 2 low, 3 not produced), 4 and 5 saturation in SWIR and VNIR, 6 and 7 artefacts. All bits are the background.
-_ENMAP_TESTS = (
-    ("low quality", FlagCode(values=(2, 3), bits=0b11, unknown=(255,))),
-    ("saturated", FlagCode(bits=0b11 << 4, unknown=(255,))),
-    ("artefact", FlagCode(bits=0b11 << 6, unknown=(255,))),
-)
-
-#: Bands of DESIS's file of flags: flag, its kind, number of the band.
-_DESIS_FLAGS = (
-    ("shadow", SHADOWS, 1),
-    ("snow", SNOW, 3),
-    ("haze", HAZE, 4),
-    ("haze over water", HAZE, 5),
-    ("cloud", CLOUDS, 6),
-    ("cloud over water", CLOUDS, 7),
-    ("water", WATER, 8),
-)
 
 
 def is_product(package: Package) -> bool:
@@ -107,24 +64,6 @@ def is_product(package: Package) -> bool:
     """
     metadata = any(_METADATA.search(name) for name in package.files)
     return metadata and any(_IMAGE_PART in name.upper() for name in package.files)
-
-
-def of_product(package: Package, *names: str) -> Package:
-    """The files of some products only: others may lie beside them, such as copies.
-
-    Args:
-        package: Files of a folder or archive.
-        names: Names of a file of each product.
-    """
-    products = {_product_of(name) for name in names} - {None}
-    files = tuple(name for name in package.files if _product_of(name) in products)
-    return dataclasses.replace(package, files=files)
-
-
-def _product_of(name: str) -> str | None:
-    """What the names of a product's files begin with, with their folder; None for other files."""
-    part = _PART.search(name)
-    return None if part is None else name[: part.start()].lower()
 
 
 def read_product(package: Package, image: str | None = None) -> SceneFile:
@@ -149,7 +88,7 @@ def read_product(package: Package, image: str | None = None) -> SceneFile:
         image, *others = _images(package, metadata)
     raster = read_raster(package.gdal_path(image), name=package.name)
     described_in = _nearest(image, metadata)
-    package = of_product(package, image, described_in)
+    package, unused = with_masks(package, of_product(package, image, described_in), raster.grid)
     root = _parse(package, described_in)
     bands = described_bands(root)
     centres = column(bands, CENTRE, np.nan)
@@ -164,7 +103,7 @@ def read_product(package: Package, image: str | None = None) -> SceneFile:
         factors(bands, GAIN, 1.0, package.name),
         factors(bands, OFFSET, 0.0, package.name),
     )
-    defects, warnings = _defects(package, raster.grid.shape, centres)
+    defects, warnings = defective_pixels(package, raster.grid.shape, centres)
     described = dataclasses.replace(
         raster,
         driver=_label(image),
@@ -175,8 +114,8 @@ def read_product(package: Package, image: str | None = None) -> SceneFile:
         nodata=np.where(np.isnan(raster.nodata), _BACKGROUND, raster.nodata),
         scale=gain,
         offset=offset,
-        quality=(*_quality(package, raster.grid.shape), *defects),
-        warnings=(*raster.warnings, *warnings, *_unread(image, others)),
+        quality=(*quality_flags(package, raster.grid.shape), *defects),
+        warnings=(*raster.warnings, *unused, *warnings, *_unread(image, others)),
     )
     return described if is_original else _made_from(described, raster)
 
@@ -265,7 +204,7 @@ def _made_from(described: SceneFile, raster: SceneFile) -> SceneFile:
     """
     is_whole = raster.dtype.kind in "iu"
     own_scale = bool((raster.scale != 1).any() or (raster.offset != 0).any())
-    quality = tuple(layer for layer in described.quality if _lies_on(layer, raster.grid))
+    quality = tuple(layer for layer in described.quality if is_on(layer, raster.grid))
     warnings = list(described.warnings)
     if len(quality) < len(described.quality):
         warnings = [
@@ -290,20 +229,6 @@ def _made_from(described: SceneFile, raster: SceneFile) -> SceneFile:
     )
 
 
-def _lies_on(layer: QualityLayer, grid: Grid) -> bool:
-    """Whether a layer of a product lies on the pixels of an image; False if it cannot be opened."""
-    if not isinstance(layer.flags, RasterFlags | BandDefects):
-        return False
-    path = layer.flags.path
-    try:
-        require_local(path, "quality layer", SceneError)
-        with quiet_gdal(path), open_raster(path) as file:
-            same_size = file.shape == grid.shape
-            return same_size and same_place(file.transform, grid.transform, grid.shape)
-    except (RasterioError, SceneError):
-        return False
-
-
 def _parse(package: Package, name: str) -> ET.Element:
     try:
         return ET.fromstring(package.read_bytes(name))
@@ -318,8 +243,8 @@ def _parse(package: Package, name: str) -> ET.Element:
 
 def _nearest(image: str, metadata: list[str]) -> str:
     """The metadata file of the image's product, by its name."""
-    product = _product_of(image)
-    return next((name for name in metadata if _product_of(name) == product), metadata[0])
+    product = product_of(image)
+    return next((name for name in metadata if product_of(name) == product), metadata[0])
 
 
 def _label(image: str) -> str:
@@ -327,36 +252,3 @@ def _label(image: str) -> str:
     mission = next((m for m in ("EnMAP", "DESIS") if m.upper() in name), "product")
     level = re.search(r"L\d[A-D]", name)
     return f"{mission} {level[0]}" if level else mission
-
-
-def _defects(
-    package: Package, shape: tuple[int, int], centres: Float64Array
-) -> tuple[list[QualityLayer], list[str]]:
-    """EnMAP's masks of defective pixels, which have a band for each band of the image, and warnings."""
-    layers, warnings = [], []
-    for name in package.files:
-        if _stem(name).endswith("QL_PIXELMASK"):
-            found, warning = find_defects(package.gdal_path(name), shape, centres)
-            if found is not None:
-                layers.append(QualityLayer("defective", QUALITY, found, found))
-            warnings += [warning] if warning else []
-    return layers, warnings
-
-
-def _stem(name: str) -> str:
-    return re.sub(r"(_COG)?\.(TIFF?|BSQ|BIL|BIP)$", "", PurePosixPath(name).name.upper())
-
-
-def _quality(package: Package, shape: tuple[int, int]) -> Iterator[QualityLayer]:
-    for name in package.files:
-        stem = _stem(name)
-        path = package.gdal_path(name)
-        for ending, flag, kind, code in _ENMAP_FLAGS:
-            if stem.endswith(ending):
-                yield QualityLayer(flag, kind, RasterFlags(path, 1, shape, code))
-        if stem.endswith("QL_QUALITY_TESTFLAGS"):
-            for flag, code in _ENMAP_TESTS:
-                yield QualityLayer(flag, QUALITY, RasterFlags(path, 1, shape, code))
-        if stem.endswith("QL_QUALITY-2"):
-            for flag, kind, band in _DESIS_FLAGS:
-                yield QualityLayer(flag, kind, RasterFlags(path, band, shape))

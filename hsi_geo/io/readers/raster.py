@@ -13,7 +13,7 @@ from hsi_geo.io.files.beside import read_small_file
 from hsi_geo.io.files.paths import exists, is_gdal_name
 from hsi_geo.io.files.references import require_local
 from hsi_geo.io.files.remote_files import as_link, open_remote
-from hsi_geo.io.files.side_files import CUBES, header_names, names_by_lower_case
+from hsi_geo.io.files.side_files import CUBES, RASTERS, header_names, names_by_lower_case
 from hsi_geo.io.readers.base import SceneFile, plain
 from hsi_geo.io.readers.gdal import open_raster, quiet_gdal
 from hsi_geo.io.readers.other_files import refuse_other_file
@@ -29,6 +29,10 @@ ARRAY_HINT = (
     "in Python, read the array and its wavelengths, and make a scene of them with "
     "hsi_geo.io.scenes.scene.scene_from_array; examples/own_sensor.py shows how"
 )
+
+#: Endings of files that GDAL reads without the header beside them.
+_WITHOUT_HEADER = (*ARRAY_FILES, *RASTERS, ".vrt", ".jp2", ".png", ".jpg", ".jpeg", ".hdf")
+
 _RASTER_HINT = "give a GeoTIFF, or an ENVI cube with its .hdr beside it"
 
 
@@ -113,11 +117,13 @@ def _require_answer(path: str) -> None:
 
 
 def _require_plain_header(path: str, name: str) -> None:
-    """Say why GDAL does not know a cube that has a header.
+    """Say why GDAL does not know a cube that has a header. Other rasters may have that of a cube beside them.
 
     Raises:
         SceneError: If its header begins otherwise than with the word ENVI in plain capitals.
     """
+    if Path(path).suffix.lower() in _WITHOUT_HEADER:
+        return
     for beside in header_names(path):
         if read_envi_header(beside) and not _begins_with_envi(beside):
             raise SceneError(

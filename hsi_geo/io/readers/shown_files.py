@@ -251,9 +251,13 @@ def _described(file: rasterio.DatasetReader, path: str, shown: ShownFiles) -> Sh
         name=name,
         count=file.count,
         bands=find_raster_bands(file, whole, file.indexes, shown),
-        scale=np.where(known, 1.0, values.scale),
-        offset=np.where(known, 0.0, values.offset),
-        nodata=np.where([value is None for value in file.nodatavals], values.nodata, np.nan),
+        values=values,
+        beside=StoredValues(
+            nodata=np.where([value is None for value in file.nodatavals], values.nodata, np.nan),
+            scale=np.where(known, 1.0, values.scale),
+            offset=np.where(known, 0.0, values.offset),
+            warnings=(),
+        ),
         warnings=(*unused, *warnings),
     )
 
@@ -299,15 +303,15 @@ def _decoded(
         warnings.append(other)
     if not parts or changes_values(text, alpha):
         return values, tuple(dict.fromkeys(warnings))
-    taken = ["nodata"] if np.isnan(values.nodata).any() else []
+    shown_bands = indices(numbers)
+    taken = ["nodata"] if np.isnan(values.nodata[shown_bands]).any() else []
     taken += ["scale", "offset"] if is_neutral and not states_values(content) else []
     if listed is not None:
         warnings += differing(files, listed, taken)
     found = {key: getattr(values, key).copy() for key in taken}
-    shown_bands = indices(numbers)
     for key, own in found.items():
         own[shown_bands] = np.concatenate(
-            [getattr(file, key)[indices(bands)] for file, bands in parts]
+            [getattr(file.beside, key)[indices(bands)] for file, bands in parts]
         )
     if "nodata" in found:
         found["nodata"], unused = nodata_of_files(values.nodata, found["nodata"], source, text)

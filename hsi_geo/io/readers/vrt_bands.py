@@ -8,11 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 #: Elements of a VRT, and subclasses of it and its bands, by which its values differ from those of its files.
 _CHANGES = frozenset(
     ["ScaleRatio", "ScaleOffset", "SrcMin", "LUT", "Exponent", "PixelFunctionType"]
 )
 _CHANGING = frozenset(["VRTDerivedRasterBand", "VRTProcessedDataset", "VRTPansharpenedDataset"])
+
+#: Texts that GDAL takes for no.
+_NO = ("", "0", "no", "off", "false")
+
+#: Number of files up to which it is found out whether they cover a VRT.
+_MOST_PLACES = 2000
 
 
 def file_bands(text: str, numbers: Sequence[int]) -> list[int] | None:
@@ -89,7 +97,10 @@ def _changes(one: ET.Element) -> bool:
 
 
 def may_have_gaps(text: str) -> bool:
-    """Whether pixels of a VRT may show none of its files: it is warped, shows several side by side, or a part of itself only.
+    """Whether pixels of a VRT may show none of its files.
+
+    This is so where it is warped, where the places of its files leave pixels free, and where values or masks of its
+    files do.
 
     Args:
         text: Text of the VRT.
@@ -103,22 +114,59 @@ def may_have_gaps(text: str) -> bool:
     root = _parsed(text)
     if root is None or root.find("GDALWarpOptions") is not None:
         return True
-    sizes = [_number(root, f"raster{axis}Size") for axis in "XY"]
+    width, height = _number(root, "rasterXSize"), _number(root, "rasterYSize")
+    whole = _Rectangle(0, 0, width, height)
+    places = set()
     for band in root.findall("VRTRasterBand"):
         sources = [one for one in band if one.tag.endswith("Source")]
-        if len(sources) != 1 or not _covers(sources[0].find("DstRect"), sizes):
+        if any(map(_leaves_pixels_free, sources)):
+            return True
+        places.add(frozenset(_place(one, whole) for one in sources))
+    return any(not _cover(one, whole) for one in places)
+
+
+def _leaves_pixels_free(source: ET.Element) -> bool:
+    """Whether a source does not fill its place: pixels without data are left out, or a part lies outside of the file."""
+    uses_mask = source.findtext("UseMaskBand", "").strip().lower() not in _NO
+    if source.find("NODATA") is not None or uses_mask:
+        return True
+    part, size = source.find("SrcRect"), source.find("SourceProperties")
+    if part is None:
+        return False
+    for axis in "xy":
+        start, length = _number(part, f"{axis}Off"), _number(part, f"{axis}Size")
+        end = np.inf if size is None else _number(size, f"Raster{axis.upper()}Size")
+        if start < 0 or start + length > end:
             return True
     return False
 
 
-def _covers(rectangle: ET.Element | None, sizes: Sequence[float]) -> bool:
-    """Whether a rectangle covers a raster; without one a source does."""
+def _place(source: ET.Element, whole: _Rectangle) -> _Rectangle:
+    """Columns and rows that a source fills; without a rectangle all."""
+    rectangle = source.find("DstRect")
     if rectangle is None:
-        return True
-    starts = [_number(rectangle, f"{axis}Off") for axis in "xy"]
-    lengths = [_number(rectangle, f"{axis}Size") for axis in "xy"]
-    parts = zip(starts, lengths, sizes, strict=True)
-    return all(start <= 0 and start + length >= size for start, length, size in parts)
+        return whole
+    col, row = _number(rectangle, "xOff"), _number(rectangle, "yOff")
+    width, height = _number(rectangle, "xSize"), _number(rectangle, "ySize")
+    return _Rectangle(col, row, col + width, row + height)
+
+
+def _cover(places: frozenset[_Rectangle], whole: _Rectangle) -> bool:
+    """Whether rectangles cover another one; False if they are too many to find out."""
+    if len(places) > _MOST_PLACES:
+        return False
+    cols = np.unique([edge for one in (whole, *places) for edge in (one.col, one.end_col)])
+    rows = np.unique([edge for one in (whole, *places) for edge in (one.row, one.end_row)])
+    covered = np.zeros((len(rows), len(cols)), bool)
+
+    def cells(one: _Rectangle) -> tuple[slice, slice]:
+        first, end = np.searchsorted(rows, [one.row, one.end_row])
+        first_col, end_col = np.searchsorted(cols, [one.col, one.end_col])
+        return slice(first, end), slice(first_col, end_col)
+
+    for one in places:
+        covered[cells(one)] = True
+    return bool(covered[cells(whole)].all())
 
 
 def _number(element: ET.Element, key: str) -> float:
@@ -168,6 +216,15 @@ def stacked_bands(text: str, numbers: Sequence[int], folder: Path) -> list[tuple
         return None
     paths = [str(folder / file.name) if file.is_relative else file.name for file, _ in only]
     return list(zip(paths, bands, strict=True))
+
+
+class _Rectangle(NamedTuple):
+    """A rectangle in columns and rows of a VRT."""
+
+    col: float
+    row: float
+    end_col: float
+    end_row: float
 
 
 class _File(NamedTuple):

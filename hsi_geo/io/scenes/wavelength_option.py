@@ -31,6 +31,9 @@ WIDTH_COLUMNS = (
     *("fullwidthhalfmaximum", "fullwidthathalfmaximum"),
 )
 
+#: Characters that no text file has.
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+
 
 def bands_from_option(option: str, count: int, good: BoolArray | None) -> Bands:
     """Bands with the centres that the option gives.
@@ -116,13 +119,19 @@ def _lines(path: Path) -> tuple[list[str], list[str]]:
     try:
         text, _ = decode(path.read_bytes())
     except OSError as error:
-        raise OptionError(
-            f"wavelength file '{path}' cannot be read as text",
-            hint="write one centre in nm a line, or a CSV with a column named wavelength",
-        ) from error
+        raise _no_text(path) from error
+    if _CONTROL.search(text):
+        raise _no_text(path)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     rows = [line for line in lines if not line.startswith("#")]
     return rows, [line.lstrip("# ") for line in lines if line.startswith("#")]
+
+
+def _no_text(path: Path) -> OptionError:
+    return OptionError(
+        f"wavelength file '{path}' cannot be read as text",
+        hint="write one centre in nm a line, or a CSV with a column named wavelength",
+    )
 
 
 def _header(lines: Sequence[str], separator: str) -> tuple[str | None, int]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from class_map_cases import random_probabilities, write_map
 
@@ -113,3 +114,21 @@ def test_bands_of_a_map_without_names_are_its_values(
     if is_shown:
         shown = np.take_along_axis(stored, ids[None] - 1, axis=0)[0]
     np.testing.assert_allclose(found.read(opened.grid.window), shown * 0.4)
+
+
+def test_names_of_bands_of_probabilities_need_not_be_utf_8(tmp_path: Path) -> None:
+    opened = read_map(write(tmp_path / "map.tif", np.full(SHAPE, 2), 0))
+    stored = np.random.default_rng(6).integers(0, 251, (3, *SHAPE)).astype("uint8")
+    with rasterio.open(tmp_path / "map.tif") as file:
+        kept = {key: file.profile[key] for key in ("width", "height", "dtype", "crs", "transform")}
+    with rasterio.open(tmp_path / "p.bsq", "w", driver="ENVI", count=3, **kept) as file:
+        file.write(stored)
+    header = tmp_path / "p.hdr"
+    lines = header.read_text().split("band names")[0] + "band names = {Weizen, Straße, Forêt}"
+    header.write_bytes(lines.encode("cp1252"))
+    rasterio.shutil.copy(tmp_path / "p.bsq", tmp_path / "map_probabilities.tif")
+    with rasterio.open(tmp_path / "map_probabilities.tif") as file, pytest.raises(UnicodeError):
+        assert file.descriptions
+    found = find_confidence(opened, pytest.fail)
+    assert found is not None
+    np.testing.assert_allclose(found.read(opened.grid.window), stored[1] * 0.4)

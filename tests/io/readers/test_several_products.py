@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import physical, write_tif
+from builders import cube_of, physical, write_tif
 from product_cases import CENTRES, ENMAP, enmap_xml, write_enmap
 
 from hsi_geo.io.scenes.scene import open_scene
@@ -60,3 +61,69 @@ def test_a_metadata_file_of_another_name_is_that_of_the_only_image(tmp_path: Pat
     scene = open_scene(tmp_path)
     assert scene["wavelength"].values.tolist() == list(CENTRES)
     np.testing.assert_array_equal(physical(scene)[1], expected[1])
+
+
+def moved(folder: Path, to: str) -> None:
+    """Move the masks of a product: "{}" in the new name stands for their end, as "QL_QUALITY_CLOUD.TIF"."""
+    for path in folder.glob("*-QL_*.TIF"):
+        target = folder / to.format(path.name[len(ENMAP) + 1 :])
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+
+
+def in_folder(folder: Path) -> None:
+    moved(folder, f"masks/{ENMAP}-{{}}")
+
+
+def image_renamed(folder: Path) -> None:
+    for name in ("SPECTRAL_IMAGE.TIF", "METADATA.XML"):
+        (folder / f"{ENMAP}-{name}").rename(folder / f"site-{name}")
+
+
+def image_and_masks_moved(folder: Path) -> None:
+    image_renamed(folder)
+    moved(folder, f"official/{ENMAP}-{{}}")
+
+
+@pytest.mark.parametrize("change", [in_folder, image_renamed, image_and_masks_moved])
+def test_masks_of_the_only_product_are_found(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    expected = physical(open_scene(write_enmap(tmp_path)))[1]
+    assert not expected.all()
+    change(tmp_path)
+    scene = open_scene(tmp_path)
+    np.testing.assert_array_equal(physical(scene)[1], expected)
+    assert not scene.attrs.get("warnings")
+
+
+def other_pixels(folder: Path) -> None:
+    moved(folder, f"masks/{ENMAP}-{{}}")
+    for path in (folder / "masks").iterdir():
+        clouds(path, (3, 2))
+
+
+def two_names(folder: Path) -> None:
+    moved(folder, "a-{}")
+    clouds(folder / "b-QL_QUALITY_HAZE.TIF")
+
+
+def two_copies(folder: Path) -> None:
+    moved(folder, f"masks/{ENMAP}-{{}}")
+    (folder / "old").mkdir()
+    clouds(folder / "old" / f"{ENMAP}-QL_QUALITY_CLOUD.TIF")
+
+
+def of_a_crop(folder: Path) -> None:
+    moved(folder, f"crop/{ENMAP}-{{}}")
+    write_tif(folder / "crop" / f"{ENMAP}-SPECTRAL_IMAGE.TIF", cube_of(7))
+
+
+@pytest.mark.parametrize("change", [other_pixels, two_names, two_copies, of_a_crop])
+def test_masks_that_cannot_be_told_to_be_those_of_the_product_are_named(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    write_enmap(tmp_path)
+    change(tmp_path)
+    warnings = [one for one in open_scene(tmp_path).attrs["warnings"] if "mask" in one]
+    assert len(warnings) == 1 and "QL_QUALITY_CLOUD.TIF'" in warnings[0]

@@ -78,3 +78,17 @@ def test_a_header_that_gdal_does_not_know_is_named(
     header.write_bytes((before + header.read_text()).encode(encoding))
     with pytest.raises(SceneError, match=r"the header 's\.hdr', which GDAL cannot read"):
         open_scene(tmp_path / given)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("s.tif", "is not a raster"), ("s.mat", "is not a raster"), ("s.bsq", "the header 's.hdr'")],
+)
+def test_files_that_need_no_header_keep_their_own_message(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    header = write(tmp_path / "s.bsq").with_suffix(".hdr")
+    header.write_bytes(header.read_text().encode("utf-8-sig"))
+    (tmp_path / name).write_bytes(b"II*\x00\x08\x00\x00\x00\xff")
+    with pytest.raises(SceneError, match=said):
+        open_scene(tmp_path / name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,21 +170,113 @@ def test_a_nodata_value_of_the_vrt_comes_before_that_beside_its_file(tmp_path: P
     assert file.nodata.tolist() == [3, 3]
 
 
-@pytest.mark.parametrize(("count", "is_used"), [(4, False), (8, True)], ids=["few", "many"])
-def test_pixels_outside_of_the_files_of_a_vrt_stay_missing(
-    tmp_path: Path, count: int, is_used: bool
-) -> None:
-    place = "".join(
-        f'<{name} xOff="{start}" yOff="0" xSize="7" ySize="5"/>'
-        for name, start in (("SrcRect", 0), ("DstRect", 2))
+def rectangles(start: int, width: int, *, height: int = 5, first: int = 0) -> str:
+    """Columns of a file from the first one, and the columns and rows of a VRT that show them."""
+    return (
+        f'<SrcRect xOff="{first}" yOff="0" xSize="{width}" ySize="5"/>'
+        f'<DstRect xOff="{start}" yOff="0" xSize="{width}" ySize="{height}"/>'
     )
-    path = vrt(tmp_path / "s.vrt", header_of(tmp_path, count), range(1, count + 1), place)
-    path.write_text(path.read_text().replace('rasterXSize="7"', 'rasterXSize="9"'))
+
+
+def wide_vrt(path: Path, file: str, count: int, places: Sequence[str]) -> Path:
+    """A VRT of 9 columns that shows a file at some places in all bands."""
+    one = vrt(path, file, range(1, count + 1), "PLACE").read_text()
+    for source in set(re.findall("<ComplexSource>.*?</ComplexSource>", one)):
+        one = one.replace(source, "".join(source.replace("PLACE", place) for place in places))
+    path.write_text(one.replace('rasterXSize="7"', 'rasterXSize="9"'))
+    return path
+
+
+#: Places of a file with the nodata value -9999 beside it in columns 2 to 8 of a VRT. Columns 0 and 1 show none.
+GAPPED = {
+    "one file": [rectangles(2, 7)],
+    "two files": [rectangles(2, 7), rectangles(4, 5, first=2)],
+    "pixels left out": [f"<NODATA>77</NODATA>{rectangles(2, 7)}"],
+    "a mask": [f"<UseMaskBand>true</UseMaskBand>{rectangles(2, 7)}"],
+}
+
+
+@pytest.mark.parametrize("read", [[0, 1, 2], [3, 1], [0, 1, 3, 4, 6, 8], range(9)], ids=len)
+@pytest.mark.parametrize("count", [4, 9])
+@pytest.mark.parametrize("case", GAPPED)
+def test_pixels_outside_of_the_files_of_a_vrt_stay_missing(
+    tmp_path: Path, case: str, count: int, read: Sequence[int]
+) -> None:
+    path = wide_vrt(tmp_path / "s.vrt", header_of(tmp_path, count), count, GAPPED[case])
+    scene = open_scene(path)
+    valid = physical(scene[[band for band in read if band < count]])[1]
+    assert not valid[:, :2].any() and valid[:, 2:5].all()
+    (warning,) = scene.attrs["warnings"]
+    assert "-9999" in warning and "-srcnodata" in warning
+
+
+#: Places of a file in a VRT that leave no pixel free.
+WHOLE = {
+    "touching": [rectangles(0, 2), rectangles(2, 7)],
+    "overlapping": [rectangles(2, 7), rectangles(0, 5)],
+    "beyond the VRT": [rectangles(-1, 7), rectangles(3, 7, height=6)],
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+@pytest.mark.parametrize("count", [4, 9])
+def test_files_that_cover_a_vrt_keep_the_nodata_value_beside_them(
+    tmp_path: Path, case: str, count: int
+) -> None:
+    path = wide_vrt(tmp_path / "s.vrt", header_of(tmp_path, count), count, WHOLE[case])
+    file = read_scene(path)
+    assert file.nodata.tolist() == [-9999] * count
+    assert not file.warnings
+
+
+def test_a_declared_nan_marks_pixels_that_show_no_file(tmp_path: Path) -> None:
+    """As `gdalbuildvrt -vrtnodata nan`: the nodata value beside the file is used then."""
+    write_tif(tmp_path / "a.tif", gapped(cube_of(4)).astype("float32"))
+    lines = ["ENVI", "wavelength = {500, 510, 520, 530}", "data ignore value = -9999"]
+    (tmp_path / "a.hdr").write_text("\n".join(lines))
+    path = wide_vrt(tmp_path / "s.vrt", "a.tif", 4, [rectangles(2, 7)])
+    text = path.read_text().replace("Int16", "Float32")
+    path.write_text(
+        text.replace("<ComplexSource>", "<NoDataValue>nan</NoDataValue><ComplexSource>")
+    )
     scene = open_scene(path)
     valid = physical(scene)[1]
-    assert not valid[:, :2].any() and valid[:, 2:5].all()
-    assert valid[2, 5] == (not is_used)
-    warnings = scene.attrs.get("warnings", ())
-    assert [("-9999" in text, "-srcnodata" in text) for text in warnings] == (
-        [] if is_used else [(True, True)]
-    )
+    assert not scene.attrs.get("warnings")
+    assert not valid[:, :2].any() and not valid[2, 5] and valid[:, 2:5].all()
+
+
+def write_pair(folder: Path, declared: dict[str, tuple[dict[str, Any], list[str]]]) -> Path:
+    """A VRT of two files side by side: what each declares itself, and lines of the header beside it."""
+    for name, (own, beside) in declared.items():
+        write_tif(folder / f"{name}.tif", cube_of(4), **own)
+        lines = ["ENVI", "wavelength = {500, 510, 520, 530}", *beside]
+        (folder / f"{name}.hdr").write_text("\n".join(lines))
+    path = wide_vrt(folder / "s.vrt", "a.tif", 4, [rectangles(0, 2), rectangles(2, 7)])
+    text = path.read_text()
+    for source in set(re.findall("<ComplexSource>.*?</ComplexSource>", text)):
+        if 'DstRect xOff="2"' in source:
+            text = text.replace(source, source.replace("a.tif", "b.tif"))
+    path.write_text(text)
+    return path
+
+
+IGNORED, FACTOR = ["data ignore value = -9999"], ["reflectance scale factor = 10000"]
+PAIRS: dict[str, tuple[dict[str, Any], list[str], dict[str, Any], list[str], str | None]] = {
+    "one nodata beside": ({}, IGNORED, {}, [], "nodata values"),
+    "in the file and beside": ({"nodata": -9999}, [], {}, IGNORED, None),
+    "beside and in the file": ({}, IGNORED, {"nodata": -9999}, [], None),
+    "both in the files": ({"nodata": -9999}, [], {"nodata": -1}, [], None),
+    "another one in the file": ({}, IGNORED, {"nodata": -1}, [], "nodata values"),
+    "one scale beside": ({}, FACTOR, {}, [], "scales"),
+    "the same scale": ({}, FACTOR, {"scales": [1e-4] * 4}, [], None),
+    "both": ({}, IGNORED + FACTOR, {}, [], "nodata values and scales"),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_warnings_name_what_differs_between_the_files_of_a_vrt(tmp_path: Path, case: str) -> None:
+    first, beside_first, second, beside_second, what = PAIRS[case]
+    path = write_pair(tmp_path, {"a": (first, beside_first), "b": (second, beside_second)})
+    found = [text for text in read_scene(path).warnings if "have other" in text]
+    assert len(found) == (what is not None)
+    assert what is None or f"have other {what}, as" in found[0]

@@ -78,6 +78,8 @@ def test_invalid_wavelength_option_is_refused(tmp_path: Path, option: str) -> No
         (b"462\nblue\n640\n", "blue"),
         (b"band,wavelength\n1,462\n2\n3,640\n", "not a number"),
         (b"\xff\xfe\x00\x81\x8f", "centres.txt"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "cannot be read as text"),
+        (b"SQLite format 3\x00\x10", "cannot be read as text"),
     ],
 )
 def test_wavelength_file_that_does_not_match_the_scene_is_refused(
