@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from hsi_geo.errors import OptionError
 
 
@@ -62,6 +64,28 @@ def require_word(what: str, value: object, words: Sequence[str]) -> None:
         raise OptionError(
             f"there is no {what} {value!r}", hint=f"choose one of: {', '.join(words)}"
         )
+
+
+def require_flags(**flags: object) -> None:
+    """Refuse other values where True or False is wanted, as a text of a file of options: "no" counts as true in Python.
+
+    Args:
+        **flags: Values by the names of their arguments.
+
+    Raises:
+        OptionError: If one is neither True nor False.
+
+    Examples:
+        >>> require_flags(overwrite=False, report=True)
+        >>> require_flags(overwrite="no")
+        Traceback (most recent call last):
+        hsi_geo.errors.OptionError: overwrite is True or False, and 'no' was given; give one of them
+    """
+    for name, value in flags.items():
+        if not isinstance(value, bool | np.bool_):
+            raise OptionError(
+                f"{name} is True or False, and {value!r} was given", hint="give one of them"
+            )
 
 
 def is_number(value: object) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from hsi_geo import timings
-from hsi_geo.arguments import require_output, require_path
+from hsi_geo.arguments import require_flags, require_output, require_path
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_package
 from hsi_geo.io import model_file
@@ -94,6 +94,9 @@ def adapt(
     Raises:
         HsiGeoError: If scene, shots or output cannot be used; the message says why.
     """
+    require_flags(
+        overwrite=overwrite, trust_shots=trust_shots, cross_validation=cross_validation, stac=stac
+    )
     reporter = reporter or default_reporter()
     opened = open_scenes(scenes)
     log_remarks(opened, reporter)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hsi_geo.arguments import require_word
+from hsi_geo.arguments import require_flags, require_word
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_names import similar_name_warnings
@@ -89,6 +89,7 @@ def assess(
         HsiGeoError: If map or reference cannot be used, or the reference is not a sample of the
             stated design.
     """
+    require_flags(overwrite=overwrite)
     if design is not None:
         require_word("design", design, DESIGNS)
     recorder = WarningRecorder(reporter or default_reporter())

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsi_geo.arguments import require_output, require_whole
+from hsi_geo.arguments import require_flags, require_output, require_whole
 from hsi_geo.errors import ModelFileError, OptionError, OutputError
 from hsi_geo.extras import require_extra
 from hsi_geo.io import model_file
@@ -120,6 +120,13 @@ def batch(
         HsiGeoError: If the model cannot be read, another batch writes into the folder, or the
             cluster is lost; maps that are done stay.
     """
+    require_flags(
+        overwrite=overwrite,
+        halo=halo,
+        dashboard=dashboard,
+        straighten=straighten,
+        follow_links=follow_links,
+    )
     require_extra("batch", "batches")
     reporter = reporter or default_reporter()
     require_no_report(options)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import rasterio
 
 from hsi_geo import stages
+from hsi_geo.arguments import require_flags
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io.datasets.benchmark_scenes import BenchmarkScene, load_benchmark_scene
@@ -143,6 +144,7 @@ def benchmark(
         OptionError: If a scene, a method, a drawing, a choice of bands or the number of seeds is unknown.
         ModelFileError: If ``results.json`` has other contents.
     """
+    require_flags(overwrite=overwrite)
     reporter = reporter or default_reporter()
     if not 1 <= seeds <= len(SEEDS):
         raise OptionError(f"{seeds} seeds were requested", hint=f"give 1 to {len(SEEDS)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import xarray as xr
 
 from hsi_geo import timings
-from hsi_geo.arguments import require_output
+from hsi_geo.arguments import require_flags, require_output
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -132,6 +132,7 @@ def classify(
     Raises:
         HsiGeoError: If scene, shots or output cannot be used; the message says why.
     """
+    require_flags(overwrite=overwrite, trust_shots=trust_shots)
     scenes = open_scenes(scene)
     with _map_paths(scene, scenes, out, options, overwrite=overwrite) as paths:
         results = classify_opened(

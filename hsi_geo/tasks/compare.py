@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 
 from hsi_geo import stages
-from hsi_geo.arguments import require_output, require_word
+from hsi_geo.arguments import require_flags, require_output, require_word
 from hsi_geo.errors import OptionError
 from hsi_geo.io.files.scratch import scratch_folder
 from hsi_geo.io.labels.class_names import similar_name_warnings
@@ -90,6 +90,13 @@ def compare(
     Raises:
         HsiGeoError: If the maps cannot be compared, or an output not be written.
     """
+    require_flags(
+        resample=resample,
+        with_rejected=with_rejected,
+        polygons=polygons,
+        report=report,
+        overwrite=overwrite,
+    )
     recorder = WarningRecorder(reporter or default_reporter())
     require_passes(smooth)
     if design is not None:

@@ -13,6 +13,7 @@ from typing import Any
 import xarray as xr
 
 from hsi_geo import stages
+from hsi_geo.arguments import require_flags
 from hsi_geo.errors import OptionError, OutputError, SceneError
 from hsi_geo.io.files.paths import exists
 from hsi_geo.io.maps.geotiff_crs import lost_crs_warning
@@ -105,6 +106,7 @@ def convert(
     Raises:
         HsiGeoError: If the scene cannot be read, or the raster not be written.
     """
+    require_flags(follow_links=follow_links, overwrite=overwrite)
     reporter = reporter or LoggingReporter()
     _check_choices(bands, composite)
     if os.path.isdir(Path(out)):  # noqa: PTH112  (a name that is too long is none)

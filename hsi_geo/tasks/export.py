@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsi_geo import stages, timings
-from hsi_geo.arguments import require_output
+from hsi_geo.arguments import require_flags, require_output
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_extra
@@ -78,6 +78,7 @@ def export(
     Raises:
         HsiGeoError: If a package is missing, or model or output cannot be used; the message says why.
     """
+    require_flags(overwrite=overwrite)
     reporter = reporter or default_reporter()
     final = require_output(onnx)
     if final.suffix.lower() != ".onnx":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsi_geo import stages
+from hsi_geo.arguments import require_flags
 from hsi_geo.display.described import Described
 from hsi_geo.io.labels.shots import LandClass
 from hsi_geo.io.maps.confidence import find_percent, require_percent
@@ -98,6 +99,7 @@ def polygons(
     Raises:
         HsiGeoError: If the map cannot be used, or the output not be written.
     """
+    require_flags(overwrite=overwrite)
     reporter = reporter or default_reporter()
     require_passes(smooth)
     final = require_vector_name(out)

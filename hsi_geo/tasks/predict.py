@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from hsi_geo import timings
-from hsi_geo.arguments import require_output
+from hsi_geo.arguments import require_flags, require_output
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
 from hsi_geo.extras import require_package
@@ -173,6 +173,7 @@ def predict(
     Raises:
         HsiGeoError: If scene, model or output cannot be used; the message says why.
     """
+    require_flags(overwrite=overwrite, restat=restat)
     reporter = reporter or default_reporter()
     require_no_report(options)
     factor = parse_rescale(rescale)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import xarray as xr
 
-from hsi_geo.arguments import require_output, require_whole, require_word
+from hsi_geo.arguments import require_flags, require_output, require_whole, require_word
 from hsi_geo.errors import ModelFileError, OptionError
 from hsi_geo.io import model_file
 from hsi_geo.io.outputs.atomic import atomic_outputs
@@ -99,6 +99,7 @@ def pretrain(
         HsiGeoError: If numbers, scenes, output, checkpoint or initial weights cannot be used, or the loss becomes NaN; the
             message says why.
     """
+    require_flags(resume=resume, overwrite=overwrite)
     recipe = recipe or PretrainRecipe()
     steps = recipe.steps if steps is None else steps
     recipe = dataclasses.replace(

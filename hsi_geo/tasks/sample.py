@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsi_geo.arguments import is_number, require_whole, require_word
+from hsi_geo.arguments import is_number, require_flags, require_whole, require_word
 from hsi_geo.arrays import IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import MapError, OptionError
@@ -147,6 +147,7 @@ def sample(
     Raises:
         HsiGeoError: If the map cannot be used, or an option is out of its range.
     """
+    require_flags(overwrite=overwrite)
     reporter = reporter or default_reporter()
     is_given, least = least is not None, LEAST if least is None else least
     require_word("design", design, DESIGNS)

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_geo import timings
-from hsi_geo.arguments import require_output, require_path
+from hsi_geo.arguments import require_flags, require_output, require_path
 from hsi_geo.errors import OptionError, SceneChangedError
 from hsi_geo.io import model_file
 from hsi_geo.io.labels.shot_reading import read_shots
@@ -182,6 +182,7 @@ class Session:
         Raises:
             HsiGeoError: If scene or shots cannot be used.
         """
+        require_flags(trust_shots=trust_shots)
         reporter = reporter or self._reporter
         bounds = None if bounds is None else _require_bounds(bounds)
         labelled = read_shots(shots, near=[self.scene.hsi.grid])
@@ -295,6 +296,7 @@ class Session:
             OptionError: If there was no `update`.
             HsiGeoError: If the output cannot be written.
         """
+        require_flags(overwrite=overwrite)
         self._last_preview()
         assert self._shots is not None  # there is a preview
         reporter = reporter or self._reporter

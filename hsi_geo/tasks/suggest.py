@@ -12,7 +12,7 @@ import numpy as np
 import rasterio
 import xarray as xr
 
-from hsi_geo.arguments import require_whole
+from hsi_geo.arguments import require_flags, require_whole
 from hsi_geo.arrays import Float32Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import SceneError
@@ -140,6 +140,7 @@ def suggest(
     Raises:
         HsiGeoError: If scene, model or output cannot be used.
     """
+    require_flags(overwrite=overwrite)
     reporter = reporter or default_reporter()
     require_whole("--count", count, 1)
     require_file_name("--aoi", aoi)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsi_geo import stages
-from hsi_geo.arguments import require_output, require_word
+from hsi_geo.arguments import require_flags, require_output, require_word
 from hsi_geo.arrays import Float64Array, IntArray
 from hsi_geo.display.described import Described
 from hsi_geo.errors import OptionError
@@ -137,6 +137,7 @@ def zones(
     Raises:
         HsiGeoError: If map, zones or reference cannot be used, or the output not be written.
     """
+    require_flags(overwrite=overwrite)
     reporter = reporter or default_reporter()
     final = require_table_name(require_output(out))
     if design is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import shapely
 import torch
 import xarray as xr
 
+import hsi_geo
 from hsi_geo import (
     MapOptions,
     assess,
@@ -381,3 +383,34 @@ def test_a_mask_may_be_a_path(planted: Planted, tmp_path: Path) -> None:
     assert not valid[0][:3, :2].any()
     assert valid[0].any()
     np.testing.assert_array_equal(*valid)
+
+
+#: Public functions and classes with arguments that are True or False.
+CALLS = [
+    MapOptions,
+    *filter(inspect.isfunction, (getattr(hsi_geo, name) for name in hsi_geo.__all__)),
+]
+
+
+def flags_of(call: Callable[..., object]) -> list[str]:
+    named = inspect.signature(call).parameters.values()
+    return [one.name for one in named if isinstance(one.default, bool)]
+
+
+@pytest.mark.parametrize("value", ["no", "false", None, 2], ids=repr)
+@pytest.mark.parametrize(
+    ("call", "flag"), [(call, flag) for call in CALLS for flag in flags_of(call)]
+)
+def test_flags_are_true_or_false(
+    tmp_path: Path, call: Callable[..., object], flag: str, value: object
+) -> None:
+    """Python takes the text "no" for true."""
+    required = [
+        one.name
+        for one in inspect.signature(call).parameters.values()
+        if one.default is one.empty and one.kind is not one.VAR_KEYWORD
+    ]
+    given = dict.fromkeys(required, tmp_path / "absent.tif")
+    with pytest.raises(OptionError, match=f"{flag} is True or False, and {value!r} was given"):
+        call(**given, **{flag: value})
+    assert not list(tmp_path.iterdir())

@@ -10,6 +10,7 @@ from typing import Any
 
 import geopandas as gpd
 
+from hsi_geo.arguments import require_flags
 from hsi_geo.errors import ClassFieldError, EmptyShotsError, OptionError
 from hsi_geo.io.labels.class_styles import named_classes, style_classes
 from hsi_geo.io.labels.joined_shots import join_shots
@@ -79,6 +80,7 @@ def read_shots(
         OptionError: If the number of class fields, layers or files of classes is not that of the files, or
             such a file cannot be used, or the weight is out of its range.
     """
+    require_flags(all_touched=all_touched)
     if isinstance(path, Shots):
         return path
     require_weight(library_weight)

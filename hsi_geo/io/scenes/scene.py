@@ -11,7 +11,7 @@ import xarray as xr
 from affine import Affine
 
 from hsi_geo import timings
-from hsi_geo.arguments import require_text
+from hsi_geo.arguments import require_flags, require_text
 from hsi_geo.arrays import AnyArray, Float64Array
 from hsi_geo.errors import OptionError, SceneError, WavelengthError
 from hsi_geo.io.files.paths import exists
@@ -96,6 +96,7 @@ def open_scene(
         OptionError: If ``wavelengths`` is no list of centres or ``mask`` no mask, or if they do not fit the
             scene; or if an array is given a mask, a grid, a pixel size or heights.
     """
+    require_flags(straighten=straighten, follow_links=follow_links)
     path = given_scene(path)
     wavelengths, mask, grid = reading_texts(wavelengths, mask, grid)
     if not isinstance(path, xr.DataArray):

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hsi_geo.arguments import is_number, require_whole
+from hsi_geo.arguments import is_number, require_flags, require_whole
 from hsi_geo.errors import OptionError
 
 #: Default memory budget of the strips of a scene, in bytes.
@@ -103,6 +103,14 @@ class MapOptions:
         Raises:
             OptionError: If one of them is no path, no share, no area, or out of range.
         """
+        require_flags(
+            confidence=self.confidence,
+            probabilities=self.probabilities,
+            polygons=self.polygons,
+            parents=self.parents,
+            report=self.report,
+            stac=self.stac,
+        )
         require_file_name("--aoi", self.aoi)
         require_file_name("--zones", self.zones)
         if isinstance(self.max_memory, float) and self.max_memory.is_integer():  # 2e9
