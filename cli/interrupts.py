@@ -107,26 +107,32 @@ class _Handler:
         if not _must_wait_in(frame) or (is_late and not _is_import_system(frame)):
             raise KeyboardInterrupt
         # Not `threading.Thread`: its start takes locks that the main thread may hold now.
-        _thread.start_new_thread(self._send_later, (number, self._calls))
+        _thread.start_new_thread(self._send_later, (number, self._calls, signal.getsignal(number)))
 
     def raise_if_waiting(self) -> None:
         """Raise KeyboardInterrupt if a signal has come that was not raised yet."""
         if self._first_s is not None:
             raise KeyboardInterrupt
 
-    def _send_later(self, number: int, calls: int) -> None:
-        """Send a signal to the main thread until Python calls its handler again.
+    def _send_later(self, number: int, calls: int, handler: object) -> None:
+        """Send a signal to the main thread until Python calls its handler again, or it has another one.
 
         One that arrives just before the thread begins to read a file or to wait for a lock does not end the wait, and
         Python would not see it before that ends.
         """
         time.sleep(INTERVAL_S)
-        while self._calls == calls and signal.getsignal(number) is self:
-            if hasattr(signal, "pthread_kill"):
-                signal.pthread_kill(self._main, number)  # ends waiting for a lock or a file, too
-            else:  # Windows
-                _thread.interrupt_main(signal.Signals(number))
+        self._send(number)
+        time.sleep(INTERVAL_S)
+        while self._calls == calls and signal.getsignal(number) is handler:
+            self._send(number)
             time.sleep(INTERVAL_S)
+
+    def _send(self, number: int) -> None:
+        """Send a signal to the main thread."""
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(self._main, number)  # ends waiting for a lock or a file, too
+        else:  # Windows
+            _thread.interrupt_main(signal.Signals(number))
 
 
 def _must_wait_in(frame: FrameType | None) -> bool:

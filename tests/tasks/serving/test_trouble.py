@@ -16,6 +16,7 @@ from small_disk import small_disk
 
 from hsi_geo.io.files import scratch
 from hsi_geo.tasks.serve import _open_session
+from hsi_geo.tasks.serving import engine
 from hsi_geo.tasks.serving.engine import Engine
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -37,7 +38,8 @@ def temporary(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(temporary: Path) -> Iterator[Real]:
+def client(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real]:
+    monkeypatch.setattr(engine, "END_S", 60.0)  # the first job of a process may import PyTorch meanwhile
     found = Real(temporary)
     yield found
     assert found.engine.end()
