@@ -39,7 +39,8 @@ def temporary(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real]:
-    monkeypatch.setattr(engine, "END_S", 60.0)  # the first job of a process may import PyTorch meanwhile
+    # The first job of a process may import PyTorch meanwhile.
+    monkeypatch.setattr(engine, "END_S", 60.0)
     found = Real(temporary)
     yield found
     assert found.engine.end()
