@@ -14,7 +14,7 @@ from hsi_geo.arguments import require_flags, require_word
 from hsi_geo.arrays import IntArray
 from hsi_geo.errors import OptionError, ShotsError
 from hsi_geo.io.labels.class_names import similar_name_warnings
-from hsi_geo.io.labels.map_records import read_legend_record, read_record
+from hsi_geo.io.labels.map_records import read_legend_record, records_of_parts
 from hsi_geo.io.labels.purposes import REFERENCE
 from hsi_geo.io.labels.shot_reading import read_shots
 from hsi_geo.io.labels.shots import Shots, SomeShots
@@ -44,7 +44,7 @@ from hsi_geo.tasks.assessment.results import DESIGNS, Assessment, Design
 from hsi_geo.tasks.assessment.sample_size import places_to_halve
 from hsi_geo.tasks.assessment.scores import MappedLand, describe, estimate_map, mapped_land
 from hsi_geo.tasks.assessment.strata_maps import is_drawn_from, other_strata_warning
-from hsi_geo.tasks.runtime import shots_hash
+from hsi_geo.tasks.runtime import places_hash, shots_hash
 from hsi_geo.text import quoted
 
 
@@ -361,16 +361,29 @@ def _warn_of_mixed_files(opened: ReadMap, reporter: Reporter) -> None:
 
 
 def _warn_of_own_shots(opened: ReadMap, labelled: Shots, reporter: Reporter) -> None:
-    made_from: Any = read_record(opened.path)
-    for key in ("adaptation", "hashes"):  # the file may be any program's
-        made_from = made_from.get(key) if isinstance(made_from, dict) else None
-    if not isinstance(made_from, dict):
-        return
-    files = made_from.get("shot_files")
-    used = [made_from.get("shots"), *(files if isinstance(files, list) else [])]
-    own = [part for part in (labelled, *labelled.parts) if shots_hash(part) in used]
-    if own:
-        these = "these labels" if own[0] is labelled else f"the labels of '{own[0].source}'"
-        reporter.warning(
-            f"the map was made from {these}: its accuracy on other places is lower than these numbers"
-        )
+    """Warn if the map, or a map that it shows, was made from the labels, also read by another field."""
+    parts = (labelled, *labelled.parts)
+    own_hashes = [{shots_hash(part), places_hash(part)} for part in parts]
+    for record in records_of_parts(opened.path):
+        used = _hashes_of_shots(record)
+        own = [part for part, found in zip(parts, own_hashes, strict=True) if found & used]
+        if own:
+            these = "these labels" if own[0] is labelled else f"the labels of '{own[0].source}'"
+            reporter.warning(
+                f"the map was made from {these}: its accuracy on other places is lower than these numbers"
+            )
+            return
+
+
+def _hashes_of_shots(record: Mapping[str, Any]) -> set[str]:
+    """Hashes of the shots, and of their places, that a map was made from; none for that of another program."""
+    found: Any = record
+    for key in ("adaptation", "hashes"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return set()
+    files = [found.get(key) for key in ("shot_files", "place_files")]
+    listed = [one for part in files if isinstance(part, list) for one in part]
+    return {
+        one for one in (found.get("shots"), found.get("places"), *listed) if isinstance(one, str)
+    }

@@ -318,6 +318,21 @@ def shots_hash(shots: Shots) -> str:
     return text_hash("\n".join(sorted(lines)))
 
 
+def places_hash(shots: Shots) -> str:
+    """SHA-256 of the geometries of shots, whatever their classes: they may be read from another field of the file.
+
+    Args:
+        shots: Labelled geometries.
+    """
+    frames = [part.frame for part in shots.parts or (shots,)]
+    places = [
+        wkb.hex()
+        for frame in frames
+        for wkb in shapely.to_wkb(shapely.normalize(frame.geometry.to_numpy()))
+    ]
+    return text_hash("\n".join(sorted(places)))
+
+
 def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, as hexadecimal digits.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from typing import Any
 import rasterio.shutil
 from rasterio.io import MemoryFile
 
+from hsi_geo.io.files.beside import as_path
 from hsi_geo.io.files.text_encoding import xml_text
 from hsi_geo.io.labels.class_names import clean_name
 from hsi_geo.io.labels.virtual_names import names_of_sources
+from hsi_geo.io.readers.gdal import open_raster
 
 #: GDAL's GDALRATFieldUsage numbers.
 _RAT_NAME, _RAT_VALUE = "2", "5"
@@ -79,7 +82,7 @@ def read_class_values(file: Any, outer: tuple[str, ...] = ()) -> ClassValues:
 
     Names are GDAL's category names and raster attribute table, inside the file or in the ``.aux.xml``
     beside it. Blank names, and rows of the table whose value is not a whole number, are ignored.
-    A virtual raster without names has those of the rasters that it shows.
+    A virtual raster without names has those of the rasters that it shows, and a link those of the file that it leads to.
 
     Args:
         file: Open dataset of rasterio.
@@ -107,7 +110,14 @@ def read_class_values(file: Any, outer: tuple[str, ...] = ()) -> ClassValues:
         names = names_of_sources(
             band, lambda source, outer: read_class_values(source, outer).names, file.name, outer
         )
-    return ClassValues(nodata, names, _table_colors(table))
+    found = ClassValues(nodata, names, _table_colors(table))
+    linked = as_path(file.name)
+    if names or not os.path.islink(linked) or os.path.realpath(linked) in outer:  # noqa: PTH114 (Path raises for names that are no paths)
+        return found
+    target = os.path.realpath(linked)
+    with open_raster(target) as shown:
+        beside = read_class_values(shown, (*outer, target))
+    return ClassValues(nodata, beside.names, beside.colors)
 
 
 def _table_colors(table: ET.Element | None) -> dict[int, str]:

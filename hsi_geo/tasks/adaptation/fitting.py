@@ -49,6 +49,7 @@ from hsi_geo.tasks.runtime import (
     Compute,
     computing,
     file_hash,
+    places_hash,
     scene_hash,
     seeded,
     shots_hash,
@@ -158,7 +159,9 @@ def fit_model(
             "hashes": {
                 "scenes": [scene_hash(scene) for scene in opened],
                 "shots": shots_hash(labelled),
+                "places": places_hash(labelled),
                 **_if_several(labelled, "shot_files", shots_hash),
+                **_if_several(labelled, "place_files", places_hash),
             },
             "versions": versions(),
         }
