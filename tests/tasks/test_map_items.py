@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import rasterio
+from batch_cases import cut
 from builders import model_for, run
 from stac_rules import FIELDS, problems
 
-from hsi_geo import MapOptions, classify, predict
+from hsi_geo import MapOptions, batch, classify, predict
 from hsi_geo.errors import MissingPackageError
 from hsi_geo.tasks.artifacts.model import save_model
 
@@ -29,6 +30,18 @@ from pystac.validation.stac_validator import GetSchemaError
 def classes_of(asset: Any) -> list[tuple[int, Any, str]]:
     named = ClassificationExtension.ext(asset).classes or []
     return [(c.value, c.title, "#" + str(c.color_hint).lower()) for c in named]
+
+
+def compare_bands(item: Any, folder: Path) -> None:
+    """Check what an item says of the bands of its rasters."""
+    for key in ("map", "confidence", "probabilities", "parents"):
+        bands = RasterExtension.ext(item.assets[key]).bands or []
+        with rasterio.open(folder / item.assets[key].href) as file:
+            assert len(bands) == file.count
+            assert [band.nodata for band in bands] == [file.nodata] * file.count
+            assert [band.data_type for band in bands] == list(file.dtypes)
+            if key == "probabilities":
+                assert [band.scale for band in bands] == list(file.scales)
 
 
 def test_item_describes_every_file_of_a_map(planted: Planted, tmp_path: Path) -> None:
@@ -65,14 +78,7 @@ def test_item_describes_every_file_of_a_map(planted: Planted, tmp_path: Path) ->
     ]
     upper = [*made.record["parents"], *made.record["rejected_parents"]]
     assert classes_of(item.assets["parents"]) == [(c["id"], c["name"], c["color"]) for c in upper]
-    for key in ("map", "confidence", "probabilities", "parents"):
-        bands = RasterExtension.ext(item.assets[key]).bands or []
-        with rasterio.open(tmp_path / item.assets[key].href) as file:
-            assert len(bands) == file.count
-            assert [band.nodata for band in bands] == [file.nodata] * file.count
-            assert [band.data_type for band in bands] == list(file.dtypes)
-            if key == "probabilities":
-                assert [band.scale for band in bands] == list(file.scales)
+    compare_bands(item, tmp_path)
     with rasterio.open(made.paths.classes) as file:
         projection = ProjectionExtension.ext(item)
         assert projection.code == "EPSG:32633"
@@ -81,6 +87,43 @@ def test_item_describes_every_file_of_a_map(planted: Planted, tmp_path: Path) ->
     assert set(item.properties["processing:software"]) == {"hsi-geo"}
     assert item.datetime is not None
     assert made.record["files"]["item"]["size"] == made.paths.item.stat().st_size
+
+
+@pytest.mark.parametrize("polygons", [True, False])
+def test_items_of_a_batch_describe_every_file_of_each_map(
+    planted: Planted, tmp_path: Path, scheduler: str, polygons: bool
+) -> None:
+    model = model_for(planted.path)
+    parents = ("built", "green", "built")
+    table = [dataclasses.replace(c, parent=p) for c, p in zip(model.classes, parents, strict=True)]
+    options = MapOptions(
+        probabilities=True, parents=True, polygons=polygons, confidence=not polygons,
+        reject=0.3, min_confidence=0.5,
+    )  # fmt: skip
+    tiles = cut(planted.path, tmp_path / "tiles", ((0, 20),), ((0, 30), (20, 33)))
+    folder = tmp_path / "maps"
+    path = tmp_path / "m.safetensors"
+    save_model(dataclasses.replace(model, classes=tuple(table)), path)
+    batch(tiles, path, folder, scheduler=scheduler, options=options)
+    moved = folder.rename(tmp_path / "moved")
+    items = pystac.ItemCollection.from_file(str(moved / "items.json")).items
+    assert len(items) == 2
+    listed = {(moved / asset.href).resolve() for item in items for asset in item.assets.values()}
+    stems = tuple(item.id for item in items)
+    written = {one for one in moved.iterdir() if one.name.startswith(stems)}
+    assert {one for one in written - listed if not one.name.endswith(".aux.xml")} == {
+        moved / f"{stem}_parents.qml" for stem in stems
+    }
+    for item in items:
+        assert set(item.assets) == {
+            *("map", "confidence", "probabilities", "parents", "parents_confidence", "record"),
+            "style",
+        }
+        compare_bands(item, moved)
+        record = json.loads((moved / item.assets["record"].href).read_text(encoding="utf-8"))
+        upper = [*record["parents"], *record["rejected_parents"]]
+        shown = classes_of(item.assets["parents"])
+        assert shown == [(c["id"], c["name"], c["color"]) for c in upper]
 
 
 def test_items_keep_to_the_schemas_of_their_extensions(planted: Planted, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -34,20 +34,34 @@ ALWAYS = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tz
 
 
 def item_collection(
-    maps: Sequence[tuple[GeoreferencedMap, ListedTile]], classes: ClassTable, folder: Path
+    maps: Sequence[tuple[GeoreferencedMap, ListedTile]],
+    classes: ClassTable,
+    folder: Path,
+    *,
+    files: Callable[[Path], MapPaths] | None = None,
+    bands: int = 0,
+    parents: ClassTable = (),
 ) -> pystac.ItemCollection:
-    """Describe each map as a STAC item.
+    """Describe each map as a STAC item, with an asset for each of its files.
 
     Args:
         maps: Each map with its tile. The date of the item is that of the tile, see `_dates_of`.
         classes: Class table of all maps.
         folder: Folder of the collection; links are relative to it.
+        files: Function from the path of a map to all of its files; None lists the maps only.
+        bands: Number of classes that have a probability.
+        parents: Legend of the upper level; empty for one level.
 
     Returns:
         The collection, with one item for each map.
     """
     legend = classification_of(classes)
-    return pystac.ItemCollection([_item(one, tile, legend, folder) for one, tile in maps])
+    items = []
+    for one, tile in maps:
+        items.append(_item(one, tile, legend, folder))
+        if files is not None:
+            _add_files(items[-1], files(one.path), folder, bands, parents)
+    return pystac.ItemCollection(items)
 
 
 def write_map_item(
@@ -69,10 +83,19 @@ def write_map_item(
         bands: Number of classes that have a probability.
         parents: Legend of the upper level; empty for one level.
     """
-    # A file in another folder, such as the confidence that only a report shows, is none of the map's.
     folder = paths.classes.parent
     assert paths.item is not None
     item = _item(one, ListedTile(scene), classification_of(classes), folder)
+    _add_files(item, paths, folder, bands, parents)
+    plain = item.to_dict(include_self_link=False, transform_hrefs=False)
+    text = json.dumps(plain, indent=1, ensure_ascii=False)
+    paths.item.write_text(text + "\n", encoding="utf-8")
+
+
+def _add_files(
+    item: pystac.Item, paths: MapPaths, folder: Path, bands: int, parents: ClassTable
+) -> None:
+    """Add an asset for each file of a map beside the map itself; links are relative to a folder."""
     percent = RasterBand.create(nodata=NO_PERCENT, data_type=DataType.UINT8, unit="%")
     probability = RasterBand.create(
         nodata=NO_PERCENT, data_type=DataType.UINT8, scale=1.0 / PROBABILITY_STEPS, offset=0.0
@@ -83,12 +106,15 @@ def write_map_item(
         ("parents_confidence", paths.parents_confidence, "Confidence, upper level", [percent]),
     )
     for key, path, title, described in rasters:
-        if path is not None and path.parent == folder:
-            asset = _asset(path, title, pystac.MediaType.COG, "data")
+        # A file in another folder, such as the confidence that only a report shows, is none of the map's.
+        if path is not None and path.parent == paths.classes.parent:
+            asset = _asset(path, folder, title, pystac.MediaType.COG, "data")
             item.add_asset(key, asset)
             RasterExtension.ext(asset, add_if_missing=True).apply(described)
     if paths.parents is not None:
-        asset = _asset(paths.parents, "Land cover, upper level", pystac.MediaType.COG, "data")
+        asset = _asset(
+            paths.parents, folder, "Land cover, upper level", pystac.MediaType.COG, "data"
+        )
         item.add_asset("parents", asset)
         kind = DataType.UINT8 if len(parents) <= 255 else DataType.UINT16
         RasterExtension.ext(asset).apply([RasterBand.create(nodata=NO_CLASS, data_type=kind)])
@@ -101,18 +127,20 @@ def write_map_item(
         ("style", paths.style, "Style for QGIS", pystac.MediaType.XML, "metadata"),
     ):
         if path is not None:
-            item.add_asset(key, _asset(path, title, media, role))
-    plain = item.to_dict(include_self_link=False, transform_hrefs=False)
-    text = json.dumps(plain, indent=1, ensure_ascii=False)
-    paths.item.write_text(text + "\n", encoding="utf-8")
+            item.add_asset(key, _asset(path, folder, title, media, role))
 
 
-def _asset(path: Path, title: str, media: str | None, role: str) -> pystac.Asset:
+def _asset(path: Path, folder: Path, title: str, media: str | None, role: str) -> pystac.Asset:
     if media is None:  # of polygons, by their format
         media = {".gpkg": pystac.MediaType.GEOPACKAGE, ".fgb": pystac.MediaType.FLATGEOBUF}.get(
             path.suffix.lower(), "application/vnd.apache.parquet"
         )
-    return pystac.Asset(href=f"./{path.name}", media_type=media, roles=[role], title=title)
+    return pystac.Asset(_link(path, folder), media_type=media, roles=[role], title=title)
+
+
+def _link(path: Path, folder: Path) -> str:
+    """Link to a file, relative to a folder."""
+    return f"./{Path(os.path.relpath(path, folder)).as_posix()}"
 
 
 def classification_of(classes: ClassTable) -> list[Classification]:
@@ -147,7 +175,7 @@ def _item(
         properties={},
     )
     asset = pystac.Asset(
-        href=f"./{Path(os.path.relpath(one.path, folder)).as_posix()}",
+        href=_link(one.path, folder),
         media_type=pystac.MediaType.COG,
         roles=["data"],
         title="Land cover",

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hsi_geo.io.files.side_files import beside_output
+from hsi_geo.io.labels.parents import parent_table
+from hsi_geo.io.labels.rejected_classes import rejected_classes
 from hsi_geo.io.labels.shots import ClassTable
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap, has_legend, index_xml, percent_xml
 from hsi_geo.io.maps.writer import MapPaths
@@ -59,6 +61,39 @@ class MappedTile:
 
     tile: ListedTile
     map: GeoreferencedMap
+
+
+@dataclass(frozen=True, slots=True)
+class Legends:
+    """Classes of the maps of a batch.
+
+    Attributes:
+        maps: Class table of all maps, and rejected classes.
+        parents: The same of the upper level; empty for one level.
+        bands: Number of classes that have a probability.
+    """
+
+    maps: ClassTable
+    parents: ClassTable
+    bands: int
+
+    @classmethod
+    def of(cls, classes: ClassTable, options: MapOptions) -> Legends:
+        """Legends of maps.
+
+        Args:
+            classes: Class table of the model.
+            options: Options of each map.
+        """
+        maps, parents = (_legend(table, options) for table in (classes, parent_table(classes)))
+        return cls(maps, parents, len(classes))
+
+
+def _legend(table: ClassTable, options: MapOptions) -> ClassTable:
+    """A class table, and the rejected classes that options ask for; empty without classes."""
+    unlike, uncertain = options.reject is not None, options.min_confidence is not None
+    rejected = rejected_classes(table, unlike=unlike, uncertain=uncertain) if table else ()
+    return (*table, *rejected)
 
 
 def assign_map_paths(
@@ -128,7 +163,7 @@ def index_endings(grids: Sequence[Grid]) -> list[str]:
 def write_overview(
     folder: Path,
     maps: Sequence[MappedTile],
-    classes: ClassTable,
+    legends: Legends,
     together: MapOptions,
     inputs: Sequence[Name],
     reporter: Reporter,
@@ -141,7 +176,7 @@ def write_overview(
     Args:
         folder: Folder of the maps.
         maps: Tiles that have a map now; none is fine.
-        classes: Legend of all maps: their class table, and rejected classes.
+        legends: Classes of all maps.
         together: Options with the confidence of each map, and the polygons and zones of all maps together.
         inputs: Files that the batch reads beside the tiles; they stay.
         reporter: Receives a warning if maps have no CRS, and are in no mosaic, or polygons or zones may show earlier maps.
@@ -166,7 +201,7 @@ def write_overview(
     groups, endings = Footprints(grids).groups, index_endings(grids)
     texts: dict[str, str] = {}
     for ending, group in zip(endings, groups, strict=True):
-        texts[index_name(ending)] = index_xml([mosaics[one] for one in group], classes, folder)
+        texts[index_name(ending)] = index_xml([mosaics[one] for one in group], legends.maps, folder)
         if have_confidence(together):
             percents = [_confidence_of(mosaics[one]) for one in group]
             texts[confidence_name(ending)] = percent_xml(percents, folder)
@@ -176,7 +211,14 @@ def write_overview(
     if outside:
         reporter.warning(_outside_warning(outside, together))
     layers = layer_names(endings, together)
-    items = item_collection([(one.map, one.tile) for one in maps], classes, folder).to_dict()
+    items = item_collection(
+        [(one.map, one.tile) for one in maps],
+        legends.maps,
+        folder,
+        files=lambda path: _files_of(path, together),
+        bands=legends.bands,
+        parents=legends.parents,
+    ).to_dict()
     texts[ITEMS] = _items_text(items, layers)
     written = {"log": folder / LOG, **{Path(name).stem: folder / name for name in texts}}
     indexes = earlier_mosaics(folder)
@@ -216,6 +258,16 @@ def withdraw_overview(
     # The list of layers stays: the next batch knows by it which ones a batch wrote.
     layers = [path.name for path in earlier_layers(folder)]
     write_texts(folder, {ITEMS: _items_text(_NO_ITEMS, layers)}, mosaics)
+
+
+def _files_of(path: Path, together: MapOptions) -> MapPaths:
+    """Files of a map of a batch; polygons and zones are those of all maps together."""
+    return MapPaths.of(
+        path,
+        confidence=have_confidence(together),
+        probabilities=together.probabilities,
+        parents=together.parents,
+    )
 
 
 def _items_text(items: dict[str, Any], layers: Sequence[str]) -> str:

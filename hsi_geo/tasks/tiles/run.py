@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from hsi_geo import stages
 from hsi_geo.errors import MapError, OptionError, OutputExistsError
 from hsi_geo.io.files.scratch import remove_leftovers
-from hsi_geo.io.labels.rejected_classes import rejected_classes
 from hsi_geo.io.maps.vrt_index import GeoreferencedMap
 from hsi_geo.io.maps.writer import MapPaths
 from hsi_geo.io.scenes.neighbours import NeighbourSource
@@ -54,6 +53,7 @@ from hsi_geo.tasks.tiles.mosaic_zones import write_mosaic_zones
 from hsi_geo.tasks.tiles.neighbours import neighbours, tile_job
 from hsi_geo.tasks.tiles.order import along_curve, in_runs
 from hsi_geo.tasks.tiles.outputs import (
+    Legends,
     MappedTile,
     index_endings,
     withdraw_overview,
@@ -103,14 +103,7 @@ class BatchRun:
         self.folder = folder
         self.model = model
         self.options = options
-        self.legend = (
-            *model.classes,
-            *rejected_classes(
-                model.classes,
-                unlike=options.map.reject is not None,
-                uncertain=options.map.min_confidence is not None,
-            ),
-        )
+        self.legends = Legends.of(model.classes, options.map)
         self.reporter = reporter
         self.tiles: list[Tile | Outcome] = [Outcome(PENDING)] * len(listed)
         self.outcomes = [Outcome(PENDING)] * len(listed)
@@ -152,14 +145,14 @@ class BatchRun:
         finally:
             self._close()
         outputs = write_overview(
-            self.folder, maps, self.legend, self.together, self.options.inputs, self.reporter
+            self.folder, maps, self.legends, self.together, self.options.inputs, self.reporter
         )
         mosaics = dict(outputs)
         if self.together.polygons:
             placed, smooth = [one.map for one in maps], self.together.smooth
             outputs |= write_mosaic_polygons(self.folder, placed, mosaics, smooth, self.reporter)
         if self.together.zones is not None:
-            classes, rejected = self.model.classes, self.legend[len(self.model.classes) :]
+            classes, rejected = self.model.classes, self.legends.maps[len(self.model.classes) :]
             outputs |= write_mosaic_zones(
                 self.folder, mosaics, classes, rejected, self.together, self.reporter
             )
@@ -328,7 +321,7 @@ class BatchRun:
             and tile.existing.scene != tile.hash
             for tile in described
         )
-        withdraw_overview(self.folder, self.legend, self.reporter, other_pixels=other_pixels)
+        withdraw_overview(self.folder, self.legends.maps, self.reporter, other_pixels=other_pixels)
 
     def _maps(self) -> list[MappedTile]:
         return [
@@ -343,7 +336,7 @@ class BatchRun:
         """Area of each class in all maps."""
         from hsi_geo.tasks.tiles.worker_jobs import run_jobs, workers_of
 
-        jobs, classes, parts = area_jobs([one.map for one in maps]), self.legend, []
+        jobs, classes, parts = area_jobs([one.map for one in maps]), self.legends.maps, []
         runs = in_runs([1] * len(jobs), workers_of(client))
         found = run_jobs(client, tile_areas, jobs, max(c.id for c in classes), runs=runs)
         for done, (index, part) in enumerate(found, start=1):
