@@ -285,7 +285,8 @@ _BESIDE_MAP = (
     click.option(
         "--min-area",
         metavar="HECTARES|PIXELS",
-        help="Give patches smaller than this to the neighbour whose class their own probabilities prefer: 0.5ha, or 10px.  "
+        help="Give patches smaller than this to the neighbour whose class their own probabilities prefer: 0.5ha, or 10px; "
+        "a number alone counts pixels.  "
         "[default: patches of every size stay]",
     ),
     max_memory,

@@ -31,6 +31,7 @@ from .layers import (
     vector_layer,
 )
 from .map_files import load_table, move_files_of_map, warn_of_mismatches
+from .parameter_checks import text_problem
 from .parameter_values import ParameterValues
 from .protocol import ProgressBar, Stages
 from .run_group import RunSummary, arrange
@@ -158,13 +159,17 @@ class HsiGeoAlgorithm(ParameterValues):
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> tuple[bool, str]:
         """Whether the values can be used, and why not: a scene has to be given, or several."""
-        problem = ""
+        problem = text_problem(self.parameterDefinitions(), parameters)
         defined = {one.name() for one in self.parameterDefinitions()}
-        if {"INPUT", "PRODUCT"} <= defined:
+        if not problem and {"INPUT", "PRODUCT"} <= defined:
             problem = scene_problem(parameters)
-        elif {"INPUTS", "PRODUCT"} <= defined and not (
-            # A batch may take a folder instead.
-            any(parameters.get(name) for name in ("INPUTS", "PRODUCT", "FOLDER"))
+        elif (
+            not problem
+            and {"INPUTS", "PRODUCT"} <= defined
+            and not (
+                # A batch may take a folder instead.
+                any(parameters.get(name) for name in ("INPUTS", "PRODUCT", "FOLDER"))
+            )
         ):
             problem = (
                 "no scene is given; choose raster layers, or the file, folder or link of a product"

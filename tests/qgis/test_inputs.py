@@ -331,3 +331,37 @@ def test_a_library_alone_maps_a_scene(
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert (tmp_path / "map.tif").exists()
     assert "not estimated" in shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("SEED", "1,5", "a whole number such as 20"),
+        ("SEED", "1.5", "a whole number such as 20"),
+        ("THREADS", "two", "a whole number such as 20"),
+        ("THREADS", "1 000", "a whole number such as 20"),
+        ("LIBRARY_WEIGHT", "0,5", "a number such as 0.5"),
+        ("TRUST_SHOTS", "no", "true or false"),
+        ("FOLLOW_LINKS", "off", "true or false"),
+    ],
+)
+def test_texts_that_are_no_values_are_refused(
+    name: str, text: str, wanted: str, call: Call, fake: Fake, job: dict[str, Any]
+) -> None:
+    """QGIS takes a default for optional numbers, rounds, and takes any text for yes."""
+    given = {**job["parameters"], "LABELS": job["labels"], name: text}
+    shown = call("hsi_geo:classify", python=str(fake.python), **given)
+    assert shown.returncode != 0
+    assert f"({name}) is '{text}', and {wanted} is wanted" in shown.stdout + shown.stderr
+    assert not (fake.folder / "calls.jsonl").exists()
+
+
+def test_texts_of_numbers_and_of_yes_and_no_are_values(
+    call: Call, fake: Fake, job: dict[str, Any]
+) -> None:
+    texts = {"SEED": "7.0", "THREADS": " 1 ", "TRUST_SHOTS": "False"}
+    given = {**job["parameters"], "LABELS": job["labels"], **texts}
+    call("hsi_geo:classify", python=str(fake.python), **given)
+    options = options_of(fake)
+    assert (options["--seed"], options["--threads"]) == ("7", "1")
+    assert "--trust-shots" not in fake.arguments
