@@ -17,6 +17,8 @@ from cancel_cases import cancelled_late
 from designer_cases import batch_dialog, dialogs, helped, whole_model
 from engine_cases import live_orphan, live_restart
 from follow_cases import (
+    live_after_finish,
+    live_failed_update,
     live_follows,
     live_kept_classes,
     live_restored_wavelengths,
@@ -370,6 +372,8 @@ CASES: dict[str, Callable[[Job], Job]] = {
         live_typed_name,
         live_undone_names,
         live_updates,
+        live_after_finish,
+        live_failed_update,
         live_wavelengths,
         *REPLACED,
         *STATES,

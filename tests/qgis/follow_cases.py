@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hsi_geo_qgis.live.finish import Choice
 from live_person import Job, Person, pause, wait_until
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
@@ -79,6 +80,48 @@ def live_follows(job: Job) -> Job:
     found["opened"] = [Path(one["scene"]).name for one in asked(job, "open")]
     found["preview"] = dock.preview.layer() is not None
     return found
+
+
+def live_failed_update(job: Job) -> Job:
+    """The slider after an update that failed: the preview that is shown is not that of the shots."""
+    person, found = drawn(job), Job()
+    dock, fail = person.dock, Path(job["engine"]) / "refuse"
+    fail.touch()
+    person.draw([[40, 30]], "1")
+    wait_until(lambda: dock.notice.kind == "problem")
+    found["failed"] = person.notice()
+    before = len(asked(job, "preview"))
+    dock.preview_panel.slider.setValue(70)
+    wait_until(lambda: len(asked(job, "preview")) > before)
+    pause(MOMENT)
+    found["after the slider"] = person.notice()
+    fail.unlink()
+    person.draw([[41, 31]], "1")
+    person.rest()
+    found["after an update"] = dock.notice.kind
+    return found
+
+
+def live_after_finish(job: Job) -> Job:
+    """The preview covers the map that was written, and is shown again when it follows new shots."""
+    person = drawn(job)
+    dock = person.dock
+    node = QgsProject.instance().layerTreeRoot().findLayer(dock.preview.layer())
+    drawn_at = [node.itemVisibilityChecked()]
+
+    def draw_one(row: int) -> None:
+        before = len(person.previews)
+        person.draw([[40, row]], "1")
+        wait_until(lambda: len(person.previews) > before)
+        drawn_at.append(node.itemVisibilityChecked())
+
+    dock.steps.write_map(Choice(str(Path(job["folder"]) / "map.tif")))
+    wait_until(lambda: dock.notice.kind in ("success", "problem"))
+    drawn_at.append(node.itemVisibilityChecked())
+    draw_one(30)
+    node.setItemVisibilityChecked(False)  # by the person
+    draw_one(31)
+    return {"drawn": drawn_at, "notice": dock.notice.kind}
 
 
 def live_wavelengths(job: Job) -> Job:

@@ -21,6 +21,18 @@ def test_the_preview_follows_layers_and_the_slider(live: Case) -> None:
     assert found["preview"]
 
 
+def test_the_reason_of_a_failed_update_stays_while_the_slider_moves(live: Case) -> None:
+    found = live("live_failed_update")
+    assert found["failed"]
+    assert found["after the slider"] == found["failed"]
+    assert found["after an update"] == ""
+
+
+def test_the_preview_is_shown_again_after_a_map_was_written(live: Case) -> None:
+    """A person who hides it keeps it hidden."""
+    assert live("live_after_finish")["drawn"] == [True, False, True, False]
+
+
 def test_wavelengths_of_one_scene_are_not_those_of_the_next(live: Case) -> None:
     """They would replace the scene's own without a word."""
     assert live("live_wavelengths")["opened"] == ["400:2500", "", "", "index", ""]

@@ -255,7 +255,10 @@ class LiveDock(QgsDockWidget):
         Args:
             preview: Answer of the engine.
         """
-        self.notice.clear("problem")
+        is_current = self.session.is_current
+        if is_current:  # else the reason why the last update failed stays
+            self.notice.release()
+            self.notice.clear("problem")
         colors = {one.name: one.color for one in self.shots.classes}
         named = [
             {**one, "color": colors.get(one["name"], one["color"])} for one in preview["classes"]
@@ -272,9 +275,9 @@ class LiveDock(QgsDockWidget):
         warnings = self.session.warnings()
         if problem:
             self.tell_problem(problem)
-        elif warnings:
+        elif warnings and is_current:
             self.notice.say("warning", "\n".join(warnings))
-        else:
+        elif is_current:
             self.notice.clear("warning")
         self.enable()
         self.link.on_extent()  # the canvas may have moved meanwhile

@@ -34,6 +34,7 @@ class PreviewLayer(QObject):
         project.writeProject.connect(self._leave)
         self._id = ""  # of the layer that was made here; others may have its style
         self._left: tuple[Any, Any, int, bool] | None = None
+        self._is_covered = False  # by a map that was written
 
     def layer(self) -> QgsRasterLayer | None:
         """The layer; None if there is none."""
@@ -69,14 +70,17 @@ class PreviewLayer(QObject):
         layer.setCustomProperty(PREVIEW_PROPERTY, path)
         _style(layer, classes)
         layer.triggerRepaint()
+        if self._is_covered:
+            self._is_covered = False
+            self._set_visible(True)
         return ""
 
-    def set_visible(self, visible: bool) -> None:
-        """Check or uncheck the layer.
+    def hide(self) -> None:
+        """Uncheck the layer until the next preview: a map of the same shots is shown."""
+        self._is_covered = True
+        self._set_visible(False)
 
-        Args:
-            visible: Whether it is drawn.
-        """
+    def _set_visible(self, visible: bool) -> None:
         layer = self.layer()
         node = None if layer is None else QgsProject.instance().layerTreeRoot().findLayer(layer)
         if node is not None:
@@ -84,7 +88,7 @@ class PreviewLayer(QObject):
 
     def remove(self) -> None:
         """Remove the layer from the project, also one that comes back after saving: another project may be open then."""
-        self._left = None
+        self._left, self._is_covered = None, False
         layer = self.layer()
         if layer is not None:
             QgsProject.instance().removeMapLayer(layer.id())

@@ -14,7 +14,7 @@ from .cursor_question import Answer, CursorQuestion, OnAnswer
 from .engine import Engine
 from .messages import SCENE_CHANGED, code_of, engine_text, error_text
 from .rpc import CANCELLED
-from .texts import sentence
+from .texts import dropped_map, sentence
 from .update_request import UpdateRequest
 
 #: Milliseconds between a change and the update, so that several changes give one.
@@ -88,6 +88,11 @@ class LiveSession(QObject):
         """Whether a preview or a map is computed, or is about to be."""
         return bool(self._opening or self._updating or self._finishing or self._pause.isActive())
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the preview is that of the shots that were sent last: they were not refused."""
+        return bool(self._done_key)
+
     def open(self, scene: str, options: Mapping[str, Any]) -> None:
         """Open a scene; the one before is closed.
 
@@ -137,7 +142,7 @@ class LiveSession(QObject):
         """
         self._scene = ""
         if self._map:
-            self.dropped.emit(_dropped(self._map))
+            self.dropped.emit(dropped_map(self._map))
         self._reset()
         self.engine.stop(wait=wait)
         self.worked.emit("", 0.0)
@@ -146,7 +151,7 @@ class LiveSession(QObject):
         for number in (self._opening, self._updating, self._finishing):
             self.engine.cancel(number)
         if self._map and not self._finishing:  # else the answer of the engine tells it
-            self.dropped.emit(_dropped(self._map))
+            self.dropped.emit(dropped_map(self._map))
         self._end(self.info.get("session"))
         self._reset()
 
@@ -237,17 +242,15 @@ class LiveSession(QObject):
             if number == self._updating:
                 self._updating = 0
                 self.worked.emit("", 0.0)
+                is_cancelled = answer.get("code") == CANCELLED
+                self._done_key = self._done_key if is_cancelled else ""
                 if on_error is not None:
                     on_error(answer)
-                elif answer.get("code") != CANCELLED:
-                    self._done_key = ""
+                elif not is_cancelled:
                     self._fail(answer, request.names)
 
-        params = {
-            "session": self.info["session"],
-            "min_confidence": self.min_confidence,
-            **request.params,
-        }
+        given = {"session": self.info["session"], "min_confidence": self.min_confidence}
+        params = {**given, **request.params}
         number = self._updating = self.engine.ask("update", params, result, error)
 
     def _on_preview(self, answer: Answer) -> None:
@@ -349,7 +352,7 @@ class LiveSession(QObject):
             if number != self._finishing:  # another scene was chosen
                 is_cancelled = answer.get("code") == CANCELLED
                 reason = f"{name}: {error_text(answer, names)}"
-                self.dropped.emit(_dropped(name) if is_cancelled else reason)
+                self.dropped.emit(dropped_map(name) if is_cancelled else reason)
                 return
             was_writing = bool(self._finishing)  # else the preview before it has failed
             end()
@@ -394,7 +397,3 @@ class LiveSession(QObject):
 
 def _ignore(_: Answer) -> None:
     """For answers that nobody needs."""
-
-
-def _dropped(name: str) -> str:
-    return f"Map '{name}' was cancelled; nothing was written."

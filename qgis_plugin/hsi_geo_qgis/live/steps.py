@@ -185,7 +185,7 @@ class NextSteps:
             _word_report(result.get("outputs") or {}, names)
             summary = add_results(result, scene, labels, field, started)
             if dock.scene_name == scene:
-                dock.preview.set_visible(False)
+                dock.preview.hide()
             self._tell(summary.message, result.get("outputs") or {})
 
         dock.session.finish(choice.params(), names, done)

@@ -22,6 +22,15 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
 
 
+def dropped_map(name: str) -> str:
+    """Say that a map is not written.
+
+    Args:
+        name: Name of its file.
+    """
+    return f"Map '{name}' was cancelled; nothing was written."
+
+
 def share_text(share: float | None) -> str:
     """A share in per cent.
 
