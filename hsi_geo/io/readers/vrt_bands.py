@@ -119,7 +119,7 @@ def may_have_gaps(text: str) -> bool:
     places = set()
     for band in root.findall("VRTRasterBand"):
         sources = [one for one in band if one.tag.endswith("Source")]
-        if any(map(_leaves_pixels_free, sources)):
+        if len(sources) > _MOST_PLACES or any(map(_leaves_pixels_free, sources)):
             return True
         places.add(frozenset(_place(one, whole) for one in sources))
     return any(not _cover(one, whole) for one in places)
@@ -152,9 +152,7 @@ def _place(source: ET.Element, whole: _Rectangle) -> _Rectangle:
 
 
 def _cover(places: frozenset[_Rectangle], whole: _Rectangle) -> bool:
-    """Whether rectangles cover another one; False if they are too many to find out."""
-    if len(places) > _MOST_PLACES:
-        return False
+    """Whether rectangles cover another one."""
     cols = np.unique([edge for one in (whole, *places) for edge in (one.col, one.end_col)])
     rows = np.unique([edge for one in (whole, *places) for edge in (one.row, one.end_row)])
     covered = np.zeros((len(rows), len(cols)), bool)
