@@ -97,7 +97,8 @@ def test_a_signal_that_did_not_end_a_wait_is_sent_again(
     module: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that arrives just before the thread begins to wait."""
-    send, lost = signal.pthread_kill, []
+    send = signal.pthread_kill
+    lost: list[int] = []
 
     def lose_first(thread: int, number: int) -> None:
         if lost:

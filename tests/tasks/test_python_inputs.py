@@ -386,9 +386,9 @@ def test_a_mask_may_be_a_path(planted: Planted, tmp_path: Path) -> None:
 
 
 #: Public functions and classes with arguments that are True or False.
-CALLS = [
+CALLS: list[Callable[..., object]] = [
     MapOptions,
-    *filter(inspect.isfunction, (getattr(hsi_geo, name) for name in hsi_geo.__all__)),
+    *(one for name in dir(hsi_geo) if inspect.isfunction(one := getattr(hsi_geo, name))),
 ]
 
 
